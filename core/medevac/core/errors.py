@@ -1,0 +1,60 @@
+"""The one error tree: every class is a sentence, and where it can, the remedy.
+
+A class's docstring is its default message, so that an error raised bare still tells the operator what to do.
+"""
+
+
+class MedevacError(Exception):
+    """Something in medevac failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take *message*, or the class's own sentence when there is none."""
+        super().__init__(message or (type(self).__doc__ or "").strip().split("\n\n", maxsplit=1)[0])
+
+
+class MalformedDocumentError(MedevacError):
+    """A stored document could not be read back: it is not what this version of medevac writes."""
+
+
+class StoreUnreachableError(MedevacError):
+    """ZooKeeper did not answer in time. Check that its servers run and that --zookeeper names them."""
+
+
+class ClaimLostError(MedevacError):
+    """Another conductor has claimed this job since: this one stops and touches nothing more."""
+
+
+class CloudError(MedevacError):
+    """The cloud refused a call."""
+
+
+class CloudUnavailableError(CloudError):
+    """The cloud did not answer, and the call was certainly not carried out or is safe to repeat."""
+
+
+class OutcomeUnknownError(CloudError):
+    """The call may have been carried out: its answer never came. Look before it is repeated."""
+
+
+class RefusedError(CloudError):
+    """The cloud understood the call and refused it (400 or 403): repeating it as it is will not help."""
+
+
+class ConflictError(CloudError):
+    """The subject is in a state in which the cloud does not allow this call (409)."""
+
+
+class NotFoundError(CloudError):
+    """The cloud does not know this subject (404)."""
+
+
+class CellDownError(CloudError):
+    """Nova cannot reach the cell of this host: an empty answer would not mean that the host is empty."""
+
+
+class FencingError(MedevacError):
+    """The fence device could not be asked, or it refused."""
+
+
+class NoEvidenceError(MedevacError):
+    """There is no evidence that this host is off, so nothing on it may be started elsewhere."""

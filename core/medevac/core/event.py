@@ -1,0 +1,67 @@
+"""Event: what was seen, by whom and when, about which subject."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class EventKind(enum.StrEnum):
+    """What a trigger can have seen; see the table "what each alert means" in docs/triggers.md."""
+
+    HOST_DOWN = "host.down"
+    """Somebody says that the host is dead, without proof that it is off."""
+    HOST_FENCED = "host.fenced"
+    """The host was fenced, on the word of the fence device or of a human (facts: by, client, action, ref)."""
+    HOST_FENCING_FAILED = "host.fencing-failed"
+    """Pacemaker wanted the host fenced and could not: its servers may be running."""
+    HOST_LOST = "host.lost"
+    """The cluster lost its connection to the host; a planned stop looks the same."""
+    HOST_MEMBER = "host.member"
+    """The cluster reaches the host (again)."""
+    UNCLASSIFIED = "unclassified"
+    """It could be an event, but its parts could not be understood; kept for a human."""
+
+
+class SubjectKind(enum.StrEnum):
+    """What can fail."""
+
+    HOST = "host"
+    SERVICE = "service"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event or incident is about: a host by its nova host name, a server by its uuid."""
+
+    kind: SubjectKind
+    name: str
+
+    def __str__(self) -> str:
+        """Return "host compute-3"."""
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One observation.  Its id is unique and sorts by time, so that posting it twice is seen."""
+
+    id: str
+    kind: EventKind
+    subject: Subject
+    source: str
+    """The component that saw it: pacemaker, libvirt, probe, operator."""
+    reporter: str
+    """The machine on which it was seen."""
+    seen_at: float
+    """Seconds since the epoch, on the reporter's clock, at which it happened."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """The evidence: parsed fields and raw values, never secrets."""
+
+
+def new_event_id(now: float) -> str:
+    """Return an id that sorts by *now* (seconds since the epoch) and is unique by 32 random bits."""
+    return f"{int(now * 1_000_000):016x}-{os.urandom(4).hex()}"

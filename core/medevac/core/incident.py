@@ -1,0 +1,58 @@
+"""Incident: one failure of one incarnation of one subject, and where its recovery stands."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from medevac.core.event import Subject
+from medevac.core.evidence import FenceEvidence
+
+
+class IncidentState(enum.StrEnum):
+    """Where an incident stands.  The last four are final."""
+
+    RECOVERING = "recovering"
+    """A job for it is on the board or claimed."""
+    HELD = "held"
+    """Nothing is being done until what `reason` names has come: evidence, a human, a policy."""
+    RECOVERED = "recovered"
+    PARKED = "parked"
+    """Ended with something undone that people must see to."""
+    IGNORED = "ignored"
+    SUPERSEDED = "superseded"
+
+    @property
+    def final(self) -> bool:
+        """Tell whether nothing more will happen to an incident in this state by itself."""
+        return self not in (IncidentState.RECOVERING, IncidentState.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One failure.  Its id is its znode's name: creating that znode twice is impossible."""
+
+    id: str
+    failure: str
+    """host.down and its like, as policies name it under `when`."""
+    subject: Subject
+    generation: int
+    """Counts the incarnations of the subject: a host that came back and died again has the next one."""
+    opened_at: float
+    """Seconds since the epoch at which the failure was first seen (by the trigger's clock)."""
+    state: IncidentState
+    reason: str
+    """One sentence for the operator: why it stands where it stands."""
+    evidence: FenceEvidence | None = None
+    attempt: int = 1
+    """How many jobs have been posted for it."""
+    stored_at: float = 0.0
+    """Seconds since the epoch at which triage stored it."""
+    ended_at: float | None = None
+    policy_set: str = ""
+    """Digest of the policy set that decided."""
+
+
+def incident_id(failure: str, subject: Subject, generation: int) -> str:
+    """Return the name under which this failure of this incarnation can exist only once."""
+    return f"{failure}:{subject.name}:{generation}"

@@ -1,0 +1,22 @@
+"""JournalEntry: one line of an incident's timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One decision or side effect of an incident, said as a sentence."""
+
+    at: float
+    """Seconds since the epoch."""
+    step: str
+    """The step that speaks: triage, fence, disable, plan, evacuate, verify, report."""
+    text: str
+    server: str = ""
+    """The uuid of the server it is about, where it is about one."""
+    actor: str = ""
+    """The worker process that wrote it."""
+    facts: Mapping[str, str] = field(default_factory=dict)

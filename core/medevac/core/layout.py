@@ -1,0 +1,53 @@
+"""Where things live in ZooKeeper, below the site's chroot (docs/zookeeper.md has the picture)."""
+
+from __future__ import annotations
+
+EVENTS = "/events"
+"""Intake: agents may only create here.  Children: event ids."""
+HANDLED = "/handled"
+"""What became of each event; its children's names are event ids."""
+SUBJECTS = "/subjects"
+"""One znode a host: its current incarnation and incident."""
+INCIDENTS = "/incidents"
+BOARD = "/board"
+"""TaskFlow's job board.  TaskFlow replaces this last component when it makes .trash and .entities."""
+BOOKS = "/books"
+"""TaskFlow's persistence."""
+PARKED = "/parked"
+"""What could not stay on the board: malformed postings, failed jobs."""
+LEADER = "/leader"
+"""kazoo's election of the triage leader."""
+WORKERS = "/workers"
+"""Ephemeral: one znode a living worker process."""
+
+ALL = (EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS)
+
+
+def event(event_id: str) -> str:
+    """Return the path of an event that waits for triage."""
+    return f"{EVENTS}/{event_id}"
+
+
+def handled(event_id: str) -> str:
+    """Return the path of the record of what became of an event."""
+    return f"{HANDLED}/{event_id}"
+
+
+def subject(kind: str, name: str) -> str:
+    """Return the path of the subject's incarnation record."""
+    return f"{SUBJECTS}/{kind}:{name}"
+
+
+def incident(incident_id: str) -> str:
+    """Return the path of an incident."""
+    return f"{INCIDENTS}/{incident_id}"
+
+
+def journal(incident_id: str) -> str:
+    """Return the folder of an incident's journal; its children are sequential."""
+    return f"{INCIDENTS}/{incident_id}/journal"
+
+
+def report(incident_id: str) -> str:
+    """Return the path of an incident's report."""
+    return f"{INCIDENTS}/{incident_id}/report"

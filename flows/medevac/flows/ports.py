@@ -1,0 +1,208 @@
+"""The world as recovery flows see it: four small ports, and the values that pass through them.
+
+Adapters live in `medevac.workers`; fakes in `medevac.sandbox.fakes`.  One contract suite (tests/contract) runs
+on both.  Methods are grouped by what a caller may do when the answer does not come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from medevac.core.evidence import FenceEvidence
+from medevac.core.journal import JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class HostService:
+    """The nova-compute service of a host (GET /os-services)."""
+
+    id: str
+    """Its uuid (microversion 2.53)."""
+    host: str
+    zone: str
+    enabled: bool
+    state: str
+    """up, down, or unknown (its cell does not answer, microversion 2.69)."""
+    forced_down: bool
+    disabled_reason: str
+    """Empty when there is none."""
+    updated_at: float | None
+    """Seconds since the epoch (Nova's clock) of its last heartbeat or change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as GET /servers/detail tells it to an administrator."""
+
+    id: str
+    name: str
+    project_id: str
+    host: str
+    """OS-EXT-SRV-ATTR:host; empty when it has none."""
+    vm_state: str
+    """active, stopped, error, paused, suspended, rescued, resized, building, deleted, soft-delete ..."""
+    task_state: str
+    """Empty when no operation is under way."""
+    power_state: int
+    """0 no state, 1 running, 3 paused, 4 shut down, 6 crashed, 7 suspended."""
+    image_id: str
+    """Empty: it boots from a volume."""
+    flavor: str
+    zone: str
+    locked: bool
+    launched: bool
+    """False: it never ran (launched_at is not set), and Nova will not evacuate it."""
+    fault: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A record of GET /os-migrations.
+
+    Life of an evacuation: accepted, pre-migrating, done, completed; or error (no destination), failed (refused
+    by the destination).
+    """
+
+    id: int
+    """Grows within a cell, so that "after the plan" can be told without comparing clocks."""
+    server_id: str
+    status: str
+    source: str
+    destination: str
+    """Empty until the scheduler has chosen."""
+    created_at: float
+    updated_at: float
+
+    @property
+    def live(self) -> bool:
+        """Tell whether Nova may still be working on it."""
+        return self.status in ("accepted", "pre-migrating", "migrating")
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the server arrived."""
+        return self.status in ("done", "completed")
+
+
+class Cloud(Protocol):
+    """Nova, as far as recovery needs it.
+
+    Every method may raise CloudUnavailableError (no answer; certainly or harmlessly not done), RefusedError,
+    NotFoundError.  Times are seconds since the epoch on Nova's clock.
+    """
+
+    # Reads: repeat them as often as needed.
+
+    def host_service(self, host: str) -> HostService | None:
+        """Return the nova-compute service of *host*, or None when Nova knows no such host."""
+
+    def host_aggregates(self, host: str) -> tuple[str, ...]:
+        """Return the names of the aggregates that *host* is in."""
+
+    def servers_on(self, host: str) -> tuple[Server, ...]:
+        """Return all servers whose host is *host*, of all projects.
+
+        Raises CellDownError when the host's cell does not answer: an empty list would not mean an empty host.
+        """
+
+    def servers_changed_since(self, at: float) -> tuple[Server, ...]:
+        """Return all servers of the cloud that changed after *at*, deleted ones included (vm_state deleted)."""
+
+    def server(self, server_id: str) -> Server | None:
+        """Return one server, or None when it is gone."""
+
+    def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:
+        """Return the evacuation records with source *host*, oldest first; only those changed after *since*."""
+
+    def project_names(self) -> Mapping[str, str]:
+        """Return project id to project name (Keystone)."""
+
+    # Idempotent writes: safe to repeat; the second changes nothing.
+
+    def take_out(self, service: HostService, reason: str) -> None:
+        """Force the service down and disable it with *reason*, in one request.
+
+        A service that was disabled before (*service*.enabled is false) keeps its own reason: an operator's mark is
+        never overwritten, and only forced_down is set.
+        """
+
+    def put_back(self, service: HostService, original: HostService) -> None:
+        """Give the service the forced_down, status and reason that *original* had, in as few requests as Nova allows.
+
+        Raises RefusedError while evacuations from the host wait for its clean-up.
+        """
+
+    def reset_state(self, server_id: str, state: str) -> None:
+        """Set vm_state to *state* (active or error) and task_state to none (os-resetState)."""
+
+    def stop(self, server_id: str) -> None:
+        """Shut the server off (os-stop).  Raises ConflictError when its state does not allow it."""
+
+    # Not idempotent: a second call while the first runs is accepted and breaks the server.  Look first.
+
+    def evacuate(self, server_id: str) -> None:
+        """Ask Nova to rebuild the server on a host of the scheduler's choice, in the power state it had.
+
+        Returns when Nova has accepted: a migration record exists then.  Raises OutcomeUnknownError when the answer
+        did not come (or was a 5xx); ConflictError for a state in which Nova does not evacuate; RefusedError when
+        the host still counts as up or the server cannot be moved; NotFoundError when the server is gone.
+        """
+
+
+class Fencer(Protocol):
+    """The site's way to prove that a host is off."""
+
+    def is_off(self, host: str) -> FenceEvidence | None:
+        """Read the power state: evidence when it is off, None when it is on.
+
+        Raises FencingError when the device does not say (unknown is not evidence).
+        """
+
+    def power_off(self, host: str) -> None:
+        """Order the host's power off.  Raises FencingError when the device refuses or hangs; it may have worked."""
+
+    def can_fence(self, host: str) -> bool:
+        """Tell whether the site has a fence device for *host* at all; asks no device."""
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+
+    def wait(self, seconds: float) -> None:
+        """Return after *seconds*; a worker that is told to stop may return earlier by raising."""
+
+
+class Logbook(Protocol):
+    """What one incident's flow may write, each write fenced by the claim."""
+
+    def assert_owned(self) -> None:
+        """Raise ClaimLostError unless this process still owns the job.  Call it before every side effect."""
+
+    def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Add *entries* to the incident's journal in one write.  Raises ClaimLostError as above."""
+
+    def add_evidence(self, evidence: FenceEvidence) -> None:
+        """Store *evidence* with the incident.  Raises ClaimLostError as above."""
+
+    def evidence(self) -> FenceEvidence | None:
+        """Return the evidence that is stored with the incident now (a trigger may have added it meanwhile)."""
+
+    def finish(self, state: str, reason: str, report: Mapping[str, object]) -> None:
+        """Store the incident's outcome and report in one write.  Raises ClaimLostError as above."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything a step may touch, injected by the conductor and never persisted."""
+
+    cloud: Cloud
+    fencer: Fencer
+    clock: Clock
+    log: Logbook

@@ -1,0 +1,45 @@
+"""Step: what all tasks of a recovery share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from taskflow import task
+
+from medevac.core.journal import JournalEntry
+from medevac.flows.brief import Brief
+from medevac.flows.patience import patiently
+from medevac.flows.ports import Ports
+
+T = TypeVar("T")
+
+
+class Step(task.Task):  # type: ignore[misc]  # taskflow ships no types
+    """A task that knows its incident and speaks into its journal.
+
+    Its name is wire format: a job that yesterday's release posted is resumed by it.
+    """
+
+    def __init__(self, name: str, brief: Brief, provides: str | None = None, requires: Sequence[str] = ()) -> None:
+        """Name the atom *name*; its result is stored under *provides*; *requires* are other steps' results."""
+        super().__init__(name=name, provides=provides, requires=["ports", *requires])
+        self.brief = brief
+
+    def say(self, ports: Ports, text: str, server: str = "", **facts: str) -> None:
+        """Write one line into the incident's journal; raises ClaimLostError when the job is not ours any more."""
+        ports.log.append([self.entry(ports, text, server, facts)])
+
+    def entry(
+        self, ports: Ports, text: str, server: str = "", facts: Mapping[str, str] | None = None
+    ) -> JournalEntry:
+        """Return a line for the journal, to be written together with others."""
+        return JournalEntry(at=ports.clock.now(), step=self.name, text=text, server=server, facts=facts or {})
+
+    def patiently(self, ports: Ports, call: Callable[[], T]) -> T:
+        """Return what the read *call* returns, waiting as long as the site's patience when the cloud is away."""
+        return patiently(call, ports.clock, self.brief.settings.patience, lambda text: self.say(ports, text))
+
+    def execute(self, **results: Any) -> Any:  # noqa: ANN401 - results of other steps, as TaskFlow stores them
+        """Do the step; `ports` is among *results*."""
+        raise NotImplementedError
