@@ -20,12 +20,24 @@ class StoreUnreachableError(MedevacError):
     """ZooKeeper did not answer in time. Check that its servers run and that --zookeeper names them."""
 
 
+class IntakeMissingError(StoreUnreachableError):
+    """ZooKeeper answered, but takes no events there: start a worker once, or mend the path behind the address."""
+
+
+class SpoolError(MedevacError):
+    """The spool folder cannot be used. It must be a folder that the alert agent's user owns, mode 0700."""
+
+
 class ClaimLostError(MedevacError):
     """Another conductor has claimed this job since: this one stops and touches nothing more."""
 
 
 class CloudError(MedevacError):
     """The cloud refused a call."""
+
+
+class CloudNotConfiguredError(CloudError):
+    """No cloud is configured. Set OS_CLOUD to a name in clouds.yaml, or the OS_* variables (source your openrc)."""
 
 
 class CloudUnavailableError(CloudError):
