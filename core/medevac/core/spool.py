@@ -51,16 +51,23 @@ class Spool:
         return path
 
     def prepare(self) -> None:
-        """Make the folder, for its owner only; raise SpoolError when others may write to it."""
+        """Make the folder, for its owner only; raise SpoolError when it cannot be made or `check` refuses it."""
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            found = os.lstat(self.folder)
         except OSError as error:
             raise SpoolError(f"{self.folder} cannot be made: {error.strerror}") from error
+        self.check()
+
+    def check(self) -> None:
+        """Raise SpoolError unless the folder is there, ours, and closed to other writers."""
+        try:
+            found = os.lstat(self.folder)
+        except OSError as error:
+            raise SpoolError(f"{self.folder} cannot be used: {error.strerror}") from error
+        if found.st_uid != os.geteuid():
+            raise SpoolError(f"{self.folder} belongs to user {found.st_uid}, and this is user {os.geteuid()}")
         if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022:
-            raise SpoolError(
-                f"{self.folder} must be a real folder that only its owner can write to: chmod 700 {self.folder}"
-            )
+            raise SpoolError(f"{self.folder} must be a real folder that only its owner can write to (chmod 700)")
 
     def path(self, event_id: str) -> str:
         """Return where the event of this id lies or would lie; raise ValueError for what is no file name."""
