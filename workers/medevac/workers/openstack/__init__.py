@@ -1,0 +1,1 @@
+"""The cloud as OpenStack speaks it: one session a process, and Nova behind the Cloud port."""

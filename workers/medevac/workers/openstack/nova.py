@@ -1,0 +1,148 @@
+"""NovaCloud: the Cloud port on a real OpenStack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from urllib.parse import urlencode
+
+from medevac.core.errors import CellDownError, NotFoundError
+from medevac.flows.ports import HostService, Migration, Server
+from medevac.workers.openstack.client import NovaClient
+from medevac.workers.openstack.convert import Json, to_migration, to_server, to_service
+from medevac.workers.openstack.identity import project_names
+from medevac.workers.openstack.session import CloudSession, open_session
+from medevac.workers.openstack.times import to_nova
+
+_LONGEST_REASON = 255
+
+
+def connect(cloud: str | None = None) -> NovaCloud:
+    """Return the cloud that clouds.yaml or OS_* variables name; see `open_session`."""
+    return NovaCloud(open_session(cloud))
+
+
+class NovaCloud:
+    """`medevac.flows.ports.Cloud` over HTTP; what its methods mean and raise is said there.  Thread-safe."""
+
+    def __init__(self, cloud: CloudSession) -> None:
+        """Work on *cloud*; nothing is sent before the first call."""
+        self._cloud = cloud
+        self._nova = NovaClient(cloud)
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._cloud.close()
+
+    def host_service(self, host: str) -> HostService | None:
+        """Return the nova-compute service of *host*: one request."""
+        path = f"/os-services?{urlencode({'binary': 'nova-compute', 'host': host})}"
+        found = self._nova.get(path, f"look up the nova-compute service of {host}")["services"]
+        return to_service(found[0]) if found else None
+
+    def host_aggregates(self, host: str) -> tuple[str, ...]:
+        """Return the names of the aggregates of *host*: one request."""
+        found = self._nova.get("/os-aggregates", f"look up the aggregates of {host}")["aggregates"]
+        return tuple(aggregate["name"] for aggregate in found if host in aggregate["hosts"])
+
+    def servers_on(self, host: str) -> tuple[Server, ...]:
+        """Return the servers on *host*: one request a page, and two more when there are none.
+
+        Nova leaves out, silently, what is in a cell that does not answer.  One page with servers on it proves that
+        the cell answered; an empty list, or one of several pages, is only believed when the cell answers now, and
+        the empty one is asked for again then.
+        """
+        pages = self._servers(host=host)
+        if len(pages) > 1 or not pages[0]:
+            self._assert_cell_answers(host)
+        if not pages[0]:
+            pages = self._servers(host=host)
+        return _servers(pages)
+
+    def servers_changed_since(self, at: float) -> tuple[Server, ...]:
+        """Return the servers that changed in the second of *at* or later: one request a page."""
+        return _servers(self._servers(**{"changes-since": to_nova(at)}))
+
+    def server(self, server_id: str) -> Server | None:
+        """Return one server: one request."""
+        try:
+            return to_server(self._nova.get(f"/servers/{server_id}", f"look up server {server_id}")["server"])
+        except NotFoundError:
+            return None
+
+    def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:
+        """Return the evacuations from *host*: one request a page, and with *since* one more.
+
+        Nova compares changes-since with a time that a record gets at its first change: one that was accepted and
+        not begun is never among them, and has to be asked for by its status.  That is asked first, so that a record
+        that begins between the two requests is seen by the second.
+        """
+        if since is None or not self._nova.versions.pages_migrations:
+            found = self._evacuations(host)
+        else:
+            found = chain(
+                self._evacuations(host, status="accepted"),
+                self._evacuations(host, **{"changes-since": to_nova(since)}),
+            )
+        newest = {migration.id: migration for migration in map(to_migration, found)}
+        floor = 0.0 if since is None else float(int(since))
+        return tuple(newest[key] for key in sorted(newest) if newest[key].updated_at >= floor)
+
+    def project_names(self) -> Mapping[str, str]:
+        """Return project id to name: one request to Keystone a page."""
+        return project_names(self._cloud)
+
+    def take_out(self, service: HostService, reason: str) -> None:
+        """Force *service* down and disable it: one request."""
+        wanted: Json = {"forced_down": True, "status": "disabled", "disabled_reason": reason[:_LONGEST_REASON]}
+        self._update(service, wanted, f"force {service.host} down and disable it")
+
+    def put_back(self, service: HostService, original: HostService) -> None:
+        """Give *service* what *original* had: one request."""
+        wanted: Json = {"forced_down": original.forced_down, "status": "enabled" if original.enabled else "disabled"}
+        if not original.enabled and original.disabled_reason:
+            wanted["disabled_reason"] = original.disabled_reason
+        self._update(service, wanted, f"put {service.host} back into service")
+
+    def reset_state(self, server_id: str, state: str) -> None:
+        """Set the vm_state of a server and clear its task: one request."""
+        self._nova.act(
+            lambda client: client.servers.reset_state(server_id, state), f"reset server {server_id} to {state}"
+        )
+
+    def stop(self, server_id: str) -> None:
+        """Shut a server off: one request."""
+        self._nova.act(lambda client: client.servers.stop(server_id), f"stop server {server_id}")
+
+    def evacuate(self, server_id: str) -> None:
+        """Ask for a server's evacuation: one request, never repeated by any layer below."""
+        self._nova.act(lambda client: client.servers.evacuate(server_id), f"evacuate server {server_id}", once=True)
+
+    def _servers(self, **filters: str) -> list[list[Json]]:
+        query = {"all_tenants": "True", **filters}
+        told = " ".join(f"{key} {value}" for key, value in filters.items())
+        return list(self._nova.pages("/servers/detail", "servers", query, "id", f"list the servers with {told}"))
+
+    def _evacuations(self, host: str, **filters: str) -> chain[Json]:
+        query = {"source_compute": host, "migration_type": "evacuation", **filters}
+        pages = self._nova.pages("/os-migrations", "migrations", query, "uuid", f"list the evacuations from {host}")
+        return chain.from_iterable(pages)
+
+    def _update(self, service: HostService, wanted: Json, doing: str) -> None:
+        if not service.id:
+            message = f"{doing}: Nova cannot reach the cell of {service.host}, so its service has no id to name it by"
+            raise CellDownError(message)
+        self._nova.put(f"/os-services/{service.id}", wanted, doing)
+
+    def _assert_cell_answers(self, host: str) -> None:
+        service = self.host_service(host)
+        if service is not None and service.state == "unknown":
+            message = f"Nova cannot reach the cell of {host}: what it says about its servers is incomplete"
+            raise CellDownError(message)
+        if service is None and not self._nova.versions.shows_down_cells:
+            message = f"Nova lists no service on {host}, which before microversion 2.69 may mean that its cell is down"
+            raise CellDownError(message)
+
+
+def _servers(pages: list[list[Json]]) -> tuple[Server, ...]:
+    return tuple(to_server(found) for page in pages for found in page)

@@ -1,0 +1,99 @@
+"""One keystoneauth session a process, from clouds.yaml or OS_* variables, as every OpenStack tool takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import openstack.exceptions
+from keystoneauth1 import exceptions as keystone
+from keystoneauth1.session import Session, TCPKeepAliveAdapter
+from openstack.config import OpenStackConfig
+from openstack.config.cloud_region import CloudRegion
+
+from medevac.core.errors import CloudNotConfiguredError
+
+AGENT = "medevac"
+_NEEDED = {"password": ("password",), "token": ("token",)}
+"""What keystoneauth's own plugins notice the lack of only at the first login, with a bare Exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long one request may take, and how many connections are kept."""
+
+    connect: float = 5.0
+    """Seconds to make a connection."""
+    read: float = 30.0
+    """Seconds between two pieces of an answer."""
+    connections: int = 32
+    """Connections kept open to one endpoint; threads beyond that open one of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudSession:
+    """A session, and where in its catalog the cloud of our configuration is.  Thread-safe; make one a process."""
+
+    session: Session
+    name: str
+    """The cloud's name in clouds.yaml; envvars when it came from OS_* variables."""
+    region: str | None
+    interface: str | None
+    compute_endpoint: str | None
+    """The endpoint that the configuration names instead of the catalog's."""
+    identity_endpoint: str | None
+
+    @property
+    def agent(self) -> str:
+        """Return what we call ourselves in the header User-Agent."""
+        return user_agent()
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self.session.close()
+
+
+def user_agent() -> str:
+    """Return medevac/<version>."""
+    return f"{AGENT}/{version(AGENT)}"
+
+
+def open_session(cloud: str | None = None, bounds: Bounds | None = None) -> CloudSession:
+    """Return a session for *cloud* of clouds.yaml, or for OS_CLOUD, or for the OS_* variables.
+
+    Nothing is sent before the first call.  Raises CloudNotConfiguredError with the remedy.
+    """
+    found = _configured(cloud)
+    session: Session = found.get_session()
+    bounds = bounds or Bounds()
+    # requests takes the pair, keystoneauth's constructor only a number: one for both.
+    session.timeout = (bounds.connect, bounds.read)  # type: ignore[assignment]
+    for scheme in ("http://", "https://"):
+        session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=bounds.connections))
+    return CloudSession(
+        session=session,
+        name=found.name,
+        region=found.get_region_name("compute"),
+        interface=_first(found.get_interface("compute")),
+        compute_endpoint=found.get_endpoint("compute"),
+        identity_endpoint=found.get_endpoint("identity"),
+    )
+
+
+def _first(interfaces: list[str] | str | None) -> str | None:
+    return interfaces[0] if isinstance(interfaces, list) else interfaces
+
+
+def _configured(cloud: str | None) -> CloudRegion:
+    wanted = f"cloud '{cloud}'" if cloud else "the cloud of OS_CLOUD or OS_*"
+    try:
+        found = OpenStackConfig(app_name=AGENT, app_version=version(AGENT)).get_one(cloud)
+    except (openstack.exceptions.ConfigException, keystone.AuthPluginException) as error:
+        message = f"{wanted}: {error}. {CloudNotConfiguredError.__doc__}"
+        raise CloudNotConfiguredError(message) from error
+    kind = str(found.config.get("auth_type", ""))
+    missing = [key for key in _NEEDED.get(kind, ()) if not found.config.get("auth", {}).get(key)]
+    if missing:
+        message = f"{wanted}: no {' and '.join(missing)} given. {CloudNotConfiguredError.__doc__}"
+        raise CloudNotConfiguredError(message)
+    return found
