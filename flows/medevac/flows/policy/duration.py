@@ -30,6 +30,10 @@ class Duration:
 
     seconds: float
 
+    def __float__(self) -> float:
+        """Return the seconds."""
+        return float(self.seconds)
+
     def __str__(self) -> str:
         """Return the shortest way to write it, which `parse_duration` reads back: 1h30m, 90s as 1m30s."""
         left = round(self.seconds * 1000)

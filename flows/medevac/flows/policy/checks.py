@@ -1,0 +1,154 @@
+"""Checks: what is wrong with policies that are well written but would not do what their author wants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.grammar import Draft, UnreadStep
+from medevac.flows.policy.language import (
+    HOST_DOWN,
+    Disable,
+    Evacuate,
+    Fence,
+    Flow,
+    Leave,
+    Match,
+    Policy,
+    Step,
+    Verify,
+)
+from medevac.flows.policy.matching import matches
+from medevac.flows.policy.problems import WHOLE_FILE, Problems, quoted
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Names become parts of task names and znodes."""
+
+_NEEDS: tuple[tuple[type[Step], type[Step], str], ...] = (
+    (Evacuate, Fence, "two copies of one disk could run"),
+    (Disable, Fence, "a host that still runs would be given up"),
+    (Verify, Evacuate, "there is nothing to verify yet"),
+)
+"""A step, the step that must stand before it, and what would happen otherwise."""
+
+
+def check_policy(draft: Draft) -> None:
+    """Report what is wrong with one policy by itself."""
+    name = draft.policy.name
+    if name and not _NAME.fullmatch(name):
+        hint = "use letters, digits, '-', '_' and '.', 64 at most"
+        draft.problems.error(draft.place("policy"), f"{quoted(name)} cannot be the name of a policy", hint)
+    for failure, flow in draft.policy.when.items():
+        if not any(isinstance(step, UnreadStep) for step in flow.steps):
+            _check_flow(draft, failure, flow)
+
+
+def check_set(drafts: Sequence[Draft], whole: Problems) -> None:
+    """Report what is wrong with policies, in order of precedence, because of each other.
+
+    What is the fault of no single file goes to *whole*.
+    """
+    sound = not any(draft.problems.failed for draft in drafts)
+    _check_names(drafts)
+    if not sound:  # a match that could not be read would look like one that means everyone
+        return
+    for position, draft in enumerate(drafts):
+        _check_shadow(draft, [earlier.policy for earlier in drafts[:position]])
+    _check_answered([draft.policy for draft in drafts], whole)
+
+
+def _check_flow(draft: Draft, failure: str, flow: Flow) -> None:
+    for index, step in enumerate(flow.steps):
+        place = draft.place("when", failure, index)
+        earlier = flow.steps[:index]
+        if any(type(step) is type(other) for other in earlier):
+            draft.problems.error(place, f"'{step.word}' stands here a second time", "one of each is enough")
+            continue
+        for message, hint in _misplaced(step, earlier):
+            draft.problems.error(place, message, hint)
+    if flow.leaves and len(flow.steps) > 1:
+        index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Leave))
+        message = "'leave' means that nothing is done, yet other steps stand beside it"
+        draft.problems.error(draft.place("when", failure, index), message, "keep either")
+    _check_disabled(draft, failure, flow)
+    _check_deadline(draft, failure, flow)
+
+
+def _misplaced(step: Step, earlier: Sequence[Step]) -> Iterator[tuple[str, str]]:
+    for cls, needed, otherwise in _NEEDS:
+        if isinstance(step, cls) and not any(isinstance(other, needed) for other in earlier):
+            yield f"'{cls.word}' before '{needed.word}': {otherwise}", f"put '- {needed.word}' above"
+
+
+def _check_disabled(draft: Draft, failure: str, flow: Flow) -> None:
+    if flow.step(Evacuate) and not flow.step(Disable):
+        index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Evacuate))
+        message = "'evacuate' without 'disable': Nova refuses until it has noticed by itself that the host is down"
+        draft.problems.warning(draft.place("when", failure, index), message, "put '- disable' above")
+
+
+def _check_deadline(draft: Draft, failure: str, flow: Flow) -> None:
+    """Warn when even the first try of each step may take longer than the policy's deadline."""
+    evacuate, verify, deadline = flow.step(Evacuate), flow.step(Verify), draft.policy.deadline
+    allowed = float(evacuate.timeout if evacuate else 0) + float(verify.within if verify else 0)
+    if deadline and allowed > float(deadline):
+        message = f"the deadline is {deadline}, but the steps for {failure} may take {Duration(allowed)}"
+        draft.problems.warning(draft.place("deadline"), message, "allow more, or give the steps less time")
+
+
+def _check_names(drafts: Iterable[Draft]) -> None:
+    first: dict[str, str] = {}
+    for draft in drafts:
+        name, file = draft.policy.name, draft.problems.file
+        if name and name in first:
+            message = f"another policy is called {quoted(name)} too"
+            draft.problems.error(draft.place("policy"), message, f"it is in {first[name]}")
+        first.setdefault(name, file)
+
+
+def _check_shadow(draft: Draft, earlier: Sequence[Policy]) -> None:
+    """Report a policy, or a failure of it, that an earlier policy answers for all of its servers."""
+    match, when = draft.policy.match, draft.policy.when
+    shadows = {failure: _shadow(match, failure, earlier) for failure in when}
+    lost = {failure: policy for failure, policy in shadows.items() if policy}
+    if lost and len(lost) == len(when):
+        names = " and ".join(dict.fromkeys(f"'{policy.name}'" for policy in lost.values()))
+        hint = "rename its file so that it sorts first, or narrow the other's match"
+        draft.problems.error(draft.place("policy"), f"this policy can never win: {names} comes first", hint)
+        return
+    for failure, policy in lost.items():
+        message = f"this flow is never used: '{policy.name}' comes first and answers {failure} for the same servers"
+        draft.problems.warning(draft.place("when", failure), message)
+
+
+def _shadow(match: Match, failure: str, earlier: Iterable[Policy]) -> Policy | None:
+    return next((policy for policy in earlier if failure in policy.when and includes(policy.match, match)), None)
+
+
+def includes(wide: Match, narrow: Match) -> bool:
+    """Tell whether every server that *narrow* means is certainly meant by *wide* too.
+
+    A pattern that matches another pattern's own text matches all that the other stands for: each of the other's
+    stars is swallowed by one of its own.
+    """
+    lines = (name for name in Match.__dataclass_fields__ if name != "metadata")
+    return all(_covers(getattr(wide, line), getattr(narrow, line)) for line in lines) and all(
+        _covers(values, narrow.metadata.get(key, ())) for key, values in wide.metadata.items()
+    )
+
+
+def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    if not wide:
+        return True
+    return bool(narrow) and all(any(matches(pattern, text) for pattern in wide) for text in narrow)
+
+
+def _check_answered(policies: Iterable[Policy], whole: Problems) -> None:
+    answering = [policy for policy in policies if HOST_DOWN in policy.when]
+    if not answering:
+        message = f"no policy answers {HOST_DOWN}: when a host dies, its servers stay where they are"
+        whole.warning(WHOLE_FILE, message, f"write '{HOST_DOWN}:' and a flow under 'when'")
+    elif not any(policy.match.everyone for policy in answering):
+        message = f"no policy answers {HOST_DOWN} for everyone: a server that none of them matches stays where it is"
+        whole.warning(WHOLE_FILE, message, "add a last policy with 'match: everyone'")

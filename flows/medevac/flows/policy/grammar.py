@@ -1,0 +1,139 @@
+"""Grammar: from a document's nodes to a policy, where the written form is more than a dataclass's fields."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from medevac.flows.policy.binding import Binder, Path
+from medevac.flows.policy.document import Entries, Entry, Items, Node, Text
+from medevac.flows.policy.language import EVERYONE, FAILURES, RESERVED, STEPS, Flow, Match, Policy, Step
+from medevac.flows.policy.problems import Place, Problems, quoted
+
+_BESIDE = "on_failure"
+"""The one parameter that may also stand beside its step, as a sibling of the step's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadStep(Step):
+    """Stands for a step that could not be read and is reported; no sound policy has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A policy as its file says it: to be used only if the file's problems have no error."""
+
+    policy: Policy
+    places: Mapping[Path, Place]
+    problems: Problems
+
+    def place(self, *path: str | int) -> Place:
+        """Return where the value at *path* stands, or the closest thing around it that has a place."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Place(1, 1))
+
+
+def read_policy(node: Node, problems: Problems) -> Draft | None:
+    """Return the policy that *node* says, with everything that is wrong in *problems*; None when it says none."""
+    binder = Binder(problems, readers={Match: _match, Flow: _flow}, reserved=RESERVED)
+    policy = binder.read_dataclass(Policy, node, (), "a policy")
+    if policy is None:
+        return None
+    for failure in policy.when:
+        if failure not in FAILURES:
+            word = Text(failure, binder.places["when", failure])
+            binder.unknown(word, "failure", "that medevac knows", FAILURES)
+    if not policy.when and ("when",) in binder.places and not problems.failed:
+        problems.error(binder.places["when",], "no failure stands under 'when'", "write host.down: and a flow")
+    return Draft(policy, binder.places, problems)
+
+
+def _match(binder: Binder, node: Node, path: Path) -> Match | None:
+    if isinstance(node, Text) and node.value == EVERYONE:
+        return Match()
+    if isinstance(node, Entries) and node.entries:
+        return binder.read_dataclass(Match, node, path)
+    hint = f"name servers, such as 'project: payments', or write 'match: {EVERYONE}'"
+    if isinstance(node, Text) and not node.empty:
+        binder.unknown(node, "way to match", "", (EVERYONE,))
+    else:
+        binder.problems.error(node.place, "'match' does not say which servers are meant", hint)
+    return None
+
+
+def _flow(binder: Binder, node: Node, path: Path) -> Flow | None:
+    items = node.items if isinstance(node, Items) else (node,)
+    if not items:
+        binder.problems.error(
+            node.place, f"the flow for '{path[-1]}' is empty", "write 'leave' if nothing is to be done"
+        )
+        return None
+    return Flow(tuple(_step(binder, item, (*path, index)) for index, item in enumerate(items)))
+
+
+def _step(binder: Binder, node: Node, path: Path) -> Step:
+    if isinstance(node, Entries):
+        return _step_with_parameters(binder, node, path)
+    word = binder.text(node, path)
+    if word is None:
+        return UnreadStep()
+    binder.places[path] = word.place
+    cls = _step_class(binder, word)
+    return cls() if cls else UnreadStep()
+
+
+def _step_with_parameters(binder: Binder, node: Entries, path: Path) -> Step:
+    """Read `word: {parameter: value}`, with `on_failure:` inside the braces or beside the word."""
+    words = [entry for entry in node.entries if entry.key.value != _BESIDE]
+    beside = [entry for entry in node.entries if entry.key.value == _BESIDE]
+    if len(words) != 1:
+        _not_one_step(binder, node, words)
+        return UnreadStep()
+    word = words[0]
+    binder.places[path] = word.key.place
+    cls = _step_class(binder, word.key)
+    if cls is None:
+        return UnreadStep()
+    parameters = _parameters(binder, cls, word, beside)
+    step = binder.read_dataclass(cls, parameters, path, f"'{cls.word}'") if parameters else None
+    return step or UnreadStep()
+
+
+def _not_one_step(binder: Binder, node: Entries, words: list[Entry]) -> None:
+    if words:
+        message = f"{quoted(words[1].key.value)} stands beside the step {quoted(words[0].key.value)}"
+        hint = "put it in braces after the step's ':', or begin the next step with '- '"
+        binder.problems.error(words[1].key.place, message, hint)
+    else:
+        binder.problems.error(
+            node.place, f"'{_BESIDE}' has no step beside it", "write it below its step, without a '- '"
+        )
+
+
+def _parameters(binder: Binder, cls: type[Step], word: Entry, beside: list[Entry]) -> Entries | None:
+    """Return what stands in the braces of *word* and *beside* it as one."""
+    inside = word.value
+    if isinstance(inside, Text) and inside.empty:
+        inside = Entries((), word.key.place)
+    entries = binder.entries(inside, f"'{cls.word}'")
+    if entries is None:
+        return None
+    if not dataclasses.fields(cast("Any", cls)) and (entries or beside):
+        place = (*entries, *beside)[0].key.place
+        binder.problems.error(place, f"'{cls.word}' has no parameters", f"write '- {cls.word}'")
+        return None
+    if beside and any(entry.key.value == _BESIDE for entry in entries):
+        binder.problems.error(
+            beside[0].key.place, f"'{_BESIDE}' stands inside and beside '{cls.word}'", "keep one of them"
+        )
+        beside = []
+    return Entries((*entries, *beside), inside.place)
+
+
+def _step_class(binder: Binder, word: Text) -> type[Step] | None:
+    if word.value not in STEPS:
+        binder.unknown(word, "step", "", STEPS)
+    return STEPS.get(word.value)

@@ -1,0 +1,119 @@
+"""Matching: which policy a server gets for a failure, and what the others lacked.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from medevac.flows.policy.language import Match, Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """What a `match` can ask about a server."""
+
+    id: str
+    name: str
+    project_id: str
+    project_name: str = ""
+    """Empty when it is not known."""
+    host: str
+    """The host on which it was when the failure was seen."""
+    zone: str
+    """The availability zone of that host."""
+    aggregates: tuple[str, ...] = ()
+    """The aggregates of that host."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    flavor: str = ""
+    """The flavor's name."""
+    image: str = ""
+    """The image's id; empty for a server that boots from a volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one policy did not win."""
+
+    policy: str
+    """The policy's name."""
+    text: str
+
+    def __str__(self) -> str:
+        """Return "pet: metadata ha is 'no', wanted 'pet'"."""
+        return f"{self.policy}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The policy that wins, if one does, and a reason for each that does not, in order of precedence."""
+
+    policy: Policy | None
+    reasons: tuple[Reason, ...]
+
+
+def winner(policies: Sequence[Policy], server: ServerFacts, failure: str) -> Verdict:
+    """Return the first of *policies* that covers *server* and knows *failure*."""
+    won: Policy | None = None
+    reasons = []
+    for policy in policies:
+        lack = f"{won.name} comes first" if won else shortfall(policy, server, failure)
+        if lack:
+            reasons.append(Reason(policy.name, lack))
+        else:
+            won = policy
+    return Verdict(won, tuple(reasons))
+
+
+def shortfall(policy: Policy, server: ServerFacts, failure: str) -> str:
+    """Return the first thing that *policy* lacks to answer *failure* of *server*, as a sentence; empty: nothing."""
+    if failure not in policy.when:
+        return f"it does not answer {failure}"
+    return next(_unmet(policy.match, server), "")
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether *pattern*, in which only `*` is special, stands for the whole of *text*; takes linear time."""
+    first, *middle = pattern.split("*")
+    if not middle:
+        return pattern == text
+    last = middle.pop()
+    if len(first) + len(last) > len(text) or not (text.startswith(first) and text.endswith(last)):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _unmet(match: Match, server: ServerFacts) -> Iterator[str]:
+    """Yield a sentence for each line of *match* that does not hold for *server*."""
+    for line, wanted, found in _lines(match, server):
+        if wanted and not any(matches(pattern, text) for pattern in wanted for text in found):
+            yield f"{line} is {_words(found)}, wanted {_words(wanted)}"
+    for key, values in match.metadata.items():
+        if key not in server.metadata:
+            yield f"metadata {key} is not set, wanted {_words(values)}"
+        elif not any(matches(pattern, server.metadata[key]) for pattern in values):
+            yield f"metadata {key} is {_words([server.metadata[key]])}, wanted {_words(values)}"
+
+
+def _lines(match: Match, server: ServerFacts) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Yield each line of *match* but metadata: its key, the patterns, and the texts of which one must match."""
+    yield "server", match.server, _names(server.name, server.id)
+    yield "project", match.project, _names(server.project_name, server.project_id)
+    yield "az", match.az, (server.zone,)
+    yield "host", match.host, (server.host,)
+    yield "aggregate", match.aggregate, server.aggregates
+    yield "flavor", match.flavor, (server.flavor,)
+    yield "image", match.image, (server.image,)
+
+
+def _names(name: str, identity: str) -> tuple[str, ...]:
+    return (name, identity) if name else (identity,)
+
+
+def _words(texts: Iterable[str]) -> str:
+    return " or ".join(f"'{text}'" for text in texts) or "none"

@@ -1,0 +1,109 @@
+"""Reader: policy files to a policy set.  The only part of the language that touches the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from medevac.flows.policy.checks import check_policy, check_set
+from medevac.flows.policy.document import MOST_BYTES, compose, decode
+from medevac.flows.policy.grammar import Draft, read_policy
+from medevac.flows.policy.language import PolicySet
+from medevac.flows.policy.problems import WHOLE_FILE, Problem, Problems, ProblemsError, Severity
+from medevac.flows.policy.stored import policy_set
+
+SUFFIXES = (".yaml", ".yml")
+MOST_FILES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything that is known about a policy file, or a directory of them."""
+
+    drafts: tuple[Draft, ...]
+    """What could be read, in order of precedence."""
+    problems: tuple[Problem, ...]
+    """Errors and warnings, in the order of the files."""
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether there is an error among the problems."""
+        return any(problem.severity is Severity.ERROR for problem in self.problems)
+
+
+def read_policies(path: Path) -> PolicySet:
+    """Return the policies in the directory *path* (or the one in the file *path*).
+
+    Every file whose name ends in .yaml or .yml is one policy; they take precedence in the order of their names.
+    Raises ProblemsError, with everything that is wrong in all files, when any has an error.
+    """
+    review = review_policies(path)
+    if review.failed:
+        raise ProblemsError(review.problems)
+    return policy_set(draft.policy for draft in review.drafts)
+
+
+def review_policies(path: Path) -> Review:
+    """Return what is in the policy file or directory *path*, and everything that is wrong with it.
+
+    Raises nothing: a path that cannot be read is a problem too.  What policies do to each other is only looked at
+    in a directory.
+    """
+    whole = Problems(str(path))
+    files = _files(path, whole)
+    read = [_review_file(file) for file in files]
+    drafts = tuple(draft for draft, _ in read if draft)
+    if path.is_dir() and len(drafts) == len(files) > 0:
+        check_set(drafts, whole)
+    listed = [problem for _, problems in read for problem in problems.listed()]
+    return Review(drafts, (*listed, *whole.listed()))
+
+
+def review_text(text: str, problems: Problems) -> Draft | None:
+    """Return the policy that *text* holds, checked by itself; everything that is wrong goes to *problems*."""
+    node = compose(text, problems)
+    draft = read_policy(node, problems) if node else None
+    if draft:
+        check_policy(draft)
+    return draft
+
+
+def load(path: Path) -> tuple[str, Problems]:
+    """Return the text of the file *path* and its problems so far; a file that cannot be read has one."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        problems = Problems(str(path))
+        problems.error(WHOLE_FILE, f"cannot be read: {error.strerror}")
+        return "", problems
+    return decode(data, str(path))
+
+
+def _review_file(path: Path) -> tuple[Draft | None, Problems]:
+    text, problems = load(path)
+    return review_text(text, problems), problems
+
+
+def _files(path: Path, whole: Problems) -> list[Path]:
+    """Return the policy files that *path* means, in order of precedence."""
+    try:
+        if not path.is_dir():
+            return [path] if path.is_file() else _none(whole, "there is no such file or directory")
+        files = sorted(file for file in path.iterdir() if _is_policy_file(file))
+    except OSError as error:
+        return _none(whole, f"cannot be read: {error.strerror}")
+    if not files:
+        return _none(whole, "there is no policy in this directory", "policies are files whose names end in .yaml")
+    if len(files) > MOST_FILES:
+        return _none(whole, f"there are more than {MOST_FILES} policies in this directory", "is it the right one?")
+    return files
+
+
+def _is_policy_file(path: Path) -> bool:
+    return path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _none(whole: Problems, message: str, hint: str = "") -> list[Path]:
+    whole.error(WHOLE_FILE, message, hint)
+    return []
