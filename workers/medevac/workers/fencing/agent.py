@@ -1,0 +1,116 @@
+"""One run of a fence agent: options on standard input only, a deadline, and an answer without secrets."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from medevac.core.errors import FencingError
+from medevac.workers.fencing.device import FenceDevice
+
+ON = 0
+OFF = 2
+"""Exit codes of the action status."""
+_OFF_WORD = re.compile(rb"\boff\b", re.IGNORECASE)
+_LONGEST = 300
+"""Characters of the agent's words that are kept."""
+_GRACE = 5.0
+"""Seconds in which the pipes of a killed agent must close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one run came to."""
+
+    code: int
+    words: str
+    """Its output, shortened, with the secrets masked."""
+    says_off: bool
+    """The word "off" stands in its standard output."""
+
+
+class FenceAgent:
+    """Runs the agent of one device for one host."""
+
+    def __init__(self, device: FenceDevice, host: str) -> None:
+        """Speak with *device* about *host*."""
+        self._device = device
+        self._host = host
+
+    def is_off(self) -> str | None:
+        """Return the agent's words when the host is off, None when it is on; raise FencingError otherwise."""
+        answer = self._run("status")
+        if answer.code == ON:
+            return None
+        if answer.code == OFF and (self._device.terse or answer.says_off):
+            return answer.words or f"exit code {OFF}"
+        raise FencingError(self._complaint("status", answer))
+
+    def off(self) -> str:
+        """Order the power off and return the agent's words; raise FencingError unless it says that it succeeded."""
+        answer = self._run("off")
+        if answer.code:
+            raise FencingError(self._complaint("off", answer))
+        return answer.words
+
+    def _run(self, action: str) -> Answer:
+        secrets = self._device.secrets()
+        request = self._device.request(self._host, action, secrets)
+        try:
+            process = _start(self._device.agent)
+        except OSError as error:
+            message = f"fence agent {self._device.agent} cannot be run: {error.strerror}. Install it (fence-agents)"
+            raise FencingError(message) from error
+        try:
+            output, errors = process.communicate(request.encode(), timeout=self._device.timeout)
+        except subprocess.TimeoutExpired as error:
+            _kill_group(process)
+            message = (
+                f"{self._device.name} did not finish '{action}' for {self._host} in {self._device.timeout:g} s "
+                "and was killed; the order may have reached the device"
+            )
+            raise FencingError(message) from error
+        words = _presentable(output + b"\n" + errors, secrets.values())
+        return Answer(process.returncode, words, says_off=bool(_OFF_WORD.search(output)))
+
+    def _complaint(self, action: str, answer: Answer) -> str:
+        ending = f"ended with {answer.code}" if answer.code >= 0 else f"was ended by signal {-answer.code}"
+        return f"{self._device.name} {ending} on '{action}' for {self._host}: {answer.words or 'it said nothing'}"
+
+
+def _start(agent: str) -> subprocess.Popen[bytes]:
+    # A session of its own: the agent's children (ssh, ipmitool) can be killed with it, and a Ctrl-C or a kill of
+    # the worker's group does not end a power cycle half-way.  Our environment holds secrets of the cloud.
+    return subprocess.Popen(
+        [agent],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"LC_ALL": "C"},
+    )
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        process.communicate(timeout=_GRACE)
+    except subprocess.TimeoutExpired:
+        # A child that left the group holds the pipe open; it is the agent's answer that we no longer wait for.
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def _presentable(output: bytes, secrets: Iterable[str]) -> str:
+    text = output.decode(errors="replace")
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else "…" + text[1 - _LONGEST :]
