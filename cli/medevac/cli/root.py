@@ -100,13 +100,13 @@ def root() -> None:
     """
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line on *arguments* (the process's own by default) and return its exit code.
+def run(arguments: Sequence[str] | None = None, command: click.Command = root) -> int:
+    """Run *command* on *arguments* (the process's own by default) and return the process's exit code.
 
     A command that returns an int sets the code by it.
     """
     try:
-        outcome = root.main(args=arguments, prog_name="medevac", standalone_mode=False)
+        outcome = command.main(args=arguments, prog_name="medevac", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
