@@ -29,8 +29,8 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _ACTION = re.compile(r"Operation (?P<action>\S+) of ")
 _DESCRIPTION = re.compile(
-    r"Operation (?P<action>\S+) of (?P<target>\S+) by (?P<by>.+?) for (?P<client>.+)@(?P<origin>.+?): (?P<result>.*)"
-    r" \(ref=(?P<ref>[^)]+)\)",
+    r"Operation (?P<action>\S+) of (?P<target>\S+) by (?P<by>a human|the cluster|\S+)"
+    r" for (?P<client>\S+)@(?P<origin>[^\s@]+): (?P<result>.*) \(ref=(?P<ref>[^)]+)\)",
     re.DOTALL,
 )
 
@@ -62,7 +62,7 @@ def classify(
     *reporter* is the machine we run on, *now* its clock (seconds since the epoch).  *host_of* turns the name of a
     Pacemaker node into that of a nova host, where a site names them differently.
     """
-    alert = {name[len(_PREFIX) :]: text(value) for name, value in environment.items() if name.startswith(_PREFIX)}
+    alert = {text(name[len(_PREFIX) :]): text(value) for name, value in environment.items() if name.startswith(_PREFIX)}
     finding = _judge(alert)
     if isinstance(finding, NotAnEvent):
         return finding
@@ -80,12 +80,8 @@ def classify(
 
 
 def text(value: str) -> str:
-    r"""Return *value* without the lone surrogates by which Python carries bytes that are not UTF-8: \xff instead."""
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if _odd(value) else value
-
-
-def _odd(value: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in value)
+    r"""Return *value* fit for storing: bytes that are not UTF-8, which Python carries as surrogates, as \udcff."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _judge(alert: Mapping[str, str]) -> _Finding | NotAnEvent:
@@ -143,7 +139,7 @@ def describe(description: str) -> dict[str, str]:
     Parts: action, target, by, client, origin, result, ref; human: yes where nobody powered anything off; tag:
     medevac where the fencing was our own request.
     """
-    # Bounded, since matching a hostile text takes time by the power of its length.
+    # Bounded, since matching a hostile text can take time by a power of its length.
     match = _DESCRIPTION.fullmatch(description) if len(description) <= RAW_LIMIT else None
     if match is None:
         action = _ACTION.match(description)
