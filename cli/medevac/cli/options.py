@@ -1,0 +1,18 @@
+"""Options that mean the same on every command."""
+
+from __future__ import annotations
+
+import click
+
+zookeeper = click.option(
+    "--zookeeper",
+    envvar="MEDEVAC_ZOOKEEPER",
+    show_envvar=True,
+    required=True,
+    metavar="HOST:PORT,.../CHROOT",
+    help="The site's ZooKeeper servers, and the path below which medevac's data lies.",
+)
+"""Where the site's ZooKeeper is; passed as `zookeeper`."""
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+"""For every command that reads; passed as `as_json`."""
