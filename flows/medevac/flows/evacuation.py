@@ -40,6 +40,8 @@ class Limits:
     """Seconds before the first retry; each further one waits as much longer."""
     grace: float = 10.0
     """Seconds in which a call without an answer may still leave its record."""
+    patience: float = 1800.0
+    """Seconds for which a server waits for a cloud that takes no calls; these do not count as attempts."""
 
 
 class Journey:
@@ -54,6 +56,7 @@ class Journey:
         self.records: tuple[Migration, ...] = ()
         self.void: set[int] = set()
         self.not_before = 0.0
+        self.unanswered_since: float | None = None
         self.asked_at: float | None = None
         self.moved_at: float | None = None
 
@@ -156,6 +159,15 @@ class Wave:
         self._retry_or_fail(journey, now, reason)
         return journey
 
+    def unanswered(self, server_id: str, now: float, reason: str) -> Journey:
+        """Note that the cloud took no call, or took one that left no trace: to be asked again, within the patience."""
+        journey = self._journeys[server_id]
+        since = journey.unanswered_since = journey.unanswered_since or now
+        journey.reason = reason
+        journey.phase = Phase.FAILED if now - since > self._limits.patience else Phase.WAITING
+        journey.not_before = now + self._limits.wait
+        return journey
+
     def skip(self, server_id: str, reason: str) -> Journey:
         """Leave the server alone: its owner wants it so, or it is gone."""
         journey = self._journeys[server_id]
@@ -163,13 +175,9 @@ class Wave:
         return journey
 
     def give_up_attempt(self, server_id: str, now: float, reason: str) -> Journey:
-        """Write the current attempt off (its state was reset, or it never began) and let the policy decide."""
+        """Write the current attempt off (its state was reset) and let the policy decide."""
         journey = self._journeys[server_id]
-        newest = journey.newest
-        if newest is None:
-            journey.rejections += 1
-        else:
-            journey.write_off()
+        journey.write_off()
         self._retry_or_fail(journey, now, reason)
         return journey
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from medevac.core.errors import CloudUnavailableError
+from medevac.core.errors import CellDownError, CloudUnavailableError
 from medevac.flows.ports import Clock
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ def patiently(call: Callable[[], T], clock: Clock, limit: float, told: Callable[
     """Return what *call* returns, repeating it while the cloud does not answer, for at most *limit* seconds.
 
     Only for reads and idempotent writes.  *told* is called once, with a sentence, when the waiting begins.
-    Raises the last CloudUnavailableError when the limit has passed.
+    Raises the last error when the limit has passed.
     """
     give_up = clock.now() + limit
     pause = FIRST_PAUSE
@@ -26,7 +26,7 @@ def patiently(call: Callable[[], T], clock: Clock, limit: float, told: Callable[
     while True:
         try:
             return call()
-        except CloudUnavailableError as error:
+        except (CloudUnavailableError, CellDownError) as error:
             if clock.now() + pause > give_up:
                 raise
             if not waiting:

@@ -31,6 +31,8 @@ class LeftServer:
     policy: str
     """Empty when no policy covers it."""
     reason: str
+    intended: bool = False
+    """True where somebody wants it so (its owner, or its policy): nobody needs to see to it."""
 
 
 @dataclass(frozen=True, slots=True)

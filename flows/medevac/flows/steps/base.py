@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from taskflow import task
 
@@ -30,16 +30,10 @@ class Step(task.Task):  # type: ignore[misc]  # taskflow ships no types
         """Write one line into the incident's journal; raises ClaimLostError when the job is not ours any more."""
         ports.log.append([self.entry(ports, text, server, facts)])
 
-    def entry(
-        self, ports: Ports, text: str, server: str = "", facts: Mapping[str, str] | None = None
-    ) -> JournalEntry:
+    def entry(self, ports: Ports, text: str, server: str = "", facts: Mapping[str, str] | None = None) -> JournalEntry:
         """Return a line for the journal, to be written together with others."""
         return JournalEntry(at=ports.clock.now(), step=self.name, text=text, server=server, facts=facts or {})
 
     def patiently(self, ports: Ports, call: Callable[[], T]) -> T:
         """Return what the read *call* returns, waiting as long as the site's patience when the cloud is away."""
         return patiently(call, ports.clock, self.brief.settings.patience, lambda text: self.say(ports, text))
-
-    def execute(self, **results: Any) -> Any:  # noqa: ANN401 - results of other steps, as TaskFlow stores them
-        """Do the step; `ports` is among *results*."""
-        raise NotImplementedError

@@ -53,7 +53,9 @@ class Disable(Step):
         try:
             moving = [m for m in ports.cloud.evacuations_from(original.host) if m.live or m.status == "done"]
             if moving:
-                self.say(ports, f"{original.host} stays out of service: {len(moving)} evacuations wait for its clean-up")
+                self.say(
+                    ports, f"{original.host} stays out of service until it has cleaned up {len(moving)} evacuations"
+                )
                 return
             now = ports.cloud.host_service(original.host)
             if now is None or not self._is_ours(now, original):

@@ -1,0 +1,75 @@
+"""The commands about incidents: what failed, and where its recovery stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from medevac.cli import options, output
+from medevac.cli.zookeeper import store
+from medevac.core.incident import Incident
+from medevac.core.wire import to_plain
+from medevac.workers import incidents
+
+
+@click.group()
+def group() -> None:
+    """See what failed, and where its recovery stands."""
+
+
+@group.command("list")
+@options.zookeeper
+@options.as_json
+def list_(zookeeper: str, as_json: bool) -> None:
+    """List all incidents, oldest first."""
+    with store(zookeeper) as client:
+        found = list(incidents.read_all(client))
+    if as_json:
+        output.as_json(to_plain(found))
+        return
+    if not found:
+        click.echo("No incident is known.")
+        return
+    rows = [(i.id, i.state.value, output.moment(i.opened_at), i.reason) for i in found]
+    output.table(("INCIDENT", "STATE", "SEEN", "WHY"), rows)
+
+
+@group.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@options.zookeeper
+@options.as_json
+def show(incident_id: str, zookeeper: str, as_json: bool) -> None:
+    """Show one incident: its state, its evidence, its timeline and its report."""
+    with store(zookeeper) as client:
+        incident = incidents.read(client, incident_id).incident
+        journal = incidents.journal(client, incident_id)
+        report = incidents.report(client, incident_id)
+    if as_json:
+        output.as_json({"incident": to_plain(incident), "journal": to_plain(journal), "report": report})
+        return
+    _head(incident)
+    click.echo("\nTimeline (seconds after it was seen)")
+    for entry in journal:
+        click.echo(f"  {entry.at - incident.opened_at:+9.3f}  {entry.step:<22} {entry.text}")
+    if report is not None:
+        _report(report)
+
+
+def _head(incident: Incident) -> None:
+    click.echo(f"{incident.id}: {incident.state.value}")
+    click.echo(f"  {incident.reason}")
+    click.echo(f"  seen at {output.moment(incident.opened_at)}, attempt {incident.attempt}")
+    proof = incident.evidence
+    said = f"{proof.detail}, on the word of {proof.source}, at {output.moment(proof.at)}" if proof else "none yet"
+    click.echo(f"  evidence that {incident.subject.name} is off: {said}")
+
+
+def _report(report: Mapping[str, Any]) -> None:
+    click.echo("\nServers")
+    rows = [
+        (row["name"], row["policy"] or "-", row["result"], output.seconds(row["down_seconds"]), row["reason"])
+        for row in report["servers"]
+    ]
+    output.table(("SERVER", "POLICY", "RESULT", "DOWN", "WHY"), rows)

@@ -1,0 +1,24 @@
+"""How commands reach ZooKeeper: one bounded connection for the time of a command."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from kazoo.client import KazooClient
+
+from medevac.workers.zookeeper import connect, disconnect, ensure_layout
+
+PATIENCE = 10.0
+"""Seconds that a person at the terminal waits before being told that ZooKeeper is away."""
+
+
+@contextlib.contextmanager
+def store(hosts: str) -> Iterator[KazooClient]:
+    """Give a client for the time of a command; raise StoreUnreachableError when there is no answer."""
+    client = connect(hosts, start_timeout=PATIENCE)
+    try:
+        ensure_layout(client)
+        yield client
+    finally:
+        disconnect(client)

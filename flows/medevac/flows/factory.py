@@ -1,0 +1,74 @@
+"""The one persisted factory: TaskFlow stores its name and argument, and calls it again at every claim.
+
+The name `medevac.flows.factory.recover`, the names of its atoms and the form of its argument are wire format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from taskflow.patterns import linear_flow
+
+from medevac.core.errors import MalformedDocumentError
+from medevac.core.wire import from_plain, to_plain
+from medevac.flows.brief import Brief
+from medevac.flows.evacuation import Limits
+from medevac.flows.policy.language import Evacuate, Policy, Verify
+from medevac.flows.policy.stored import from_document, to_document
+from medevac.flows.steps.disable import Disable, Survey
+from medevac.flows.steps.evacuate import Evacuate as EvacuateStep
+from medevac.flows.steps.fence import Fence
+from medevac.flows.steps.plan import MakePlan
+from medevac.flows.steps.report import Report
+from medevac.flows.steps.verify import Verify as VerifyStep
+
+NAME = "medevac.flows.factory.recover"
+FORMAT = 1
+
+
+def document(brief: Brief, policies: Sequence[Policy]) -> dict[str, Any]:
+    """Return the factory's argument: plain JSON, with the policies as they are now."""
+    return {"format": FORMAT, "brief": to_plain(brief), "policies": [to_document(policy) for policy in policies]}
+
+
+def recover(stored: Mapping[str, Any]) -> linear_flow.Flow:
+    """Return the flow that *stored* (see `document`) describes: always the same atoms for the same argument.
+
+    Raises MalformedDocumentError for a format that this release does not know.
+    """
+    if stored.get("format") != FORMAT:
+        message = f"job of format {stored.get('format')!r}: this release of medevac reads format {FORMAT}"
+        raise MalformedDocumentError(message)
+    brief = from_plain(Brief, stored["brief"], "brief of the job")
+    policies = [from_document(plain) for plain in stored["policies"]]
+    flow = linear_flow.Flow("recover")
+    flow.add(Fence(brief), Survey(brief), Disable(brief), MakePlan(brief, policies))
+    moving = in_order(policies, brief.failure)
+    for policy in moving:
+        flow.add(*_steps(brief, policy))
+    flow.add(Report(brief, [policy.name for policy in moving]))
+    return flow
+
+
+def in_order(policies: Sequence[Policy], failure: str) -> list[Policy]:
+    """Return the policies that move servers, most urgent first; equals keep their precedence."""
+    moving = [p for p in policies if failure in p.when and p.when[failure].step(Evacuate) is not None]
+    return sorted(moving, key=lambda policy: policy.priority.rank)
+
+
+def _steps(brief: Brief, policy: Policy) -> tuple[EvacuateStep, VerifyStep]:
+    flow = policy.when[brief.failure]
+    evacuate = flow.step(Evacuate) or Evacuate()
+    verify = flow.step(Verify) or Verify()
+    limits = Limits(
+        parallel=evacuate.parallel,
+        timeout=float(evacuate.timeout),
+        retries=evacuate.on_failure.retry,
+        wait=float(evacuate.on_failure.wait),
+        patience=brief.settings.patience,
+    )
+    return (
+        EvacuateStep(brief, policy.name, limits),
+        VerifyStep(brief, policy.name, float(verify.within), verify.expect.value),
+    )

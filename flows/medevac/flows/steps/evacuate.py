@@ -1,0 +1,178 @@
+"""Evacuate: a bounded number of one policy's servers under way, their outcomes learnt from one query a tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from medevac.core.errors import CloudUnavailableError, ConflictError, NotFoundError, OutcomeUnknownError, RefusedError
+from medevac.core.journal import JournalEntry
+from medevac.core.wire import from_plain, to_plain
+from medevac.flows.brief import Brief
+from medevac.flows.evacuation import Journey, Limits, Wave
+from medevac.flows.plan import Plan, PlannedServer
+from medevac.flows.ports import Ports, Server
+from medevac.flows.selection import OWNER_DELETES
+from medevac.flows.steps.base import Step
+
+FIRST_PAUSE = 0.1
+STRETCH = 1.5
+
+
+class Evacuate(Step):
+    """Ask Nova for every server of *policy*; what became of each is a value, never an exception.
+
+    It looks before it asks: a record that is newer than the plan speaks for itself, whoever made the call.
+    """
+
+    def __init__(self, brief: Brief, policy: str, limits: Limits) -> None:
+        """Provide "outcomes:POLICY"."""
+        super().__init__(f"evacuate:{policy}", brief, provides=f"outcomes:{policy}", requires=["plan"])
+        self._policy = policy
+        self._limits = limits
+
+    @property
+    def allowed(self) -> float:
+        """Return the seconds that one attempt may take."""
+        return self._limits.timeout
+
+    def execute(self, *, ports: Ports, plan: Any, **_: object) -> Any:  # noqa: ANN401 - JSON
+        """Return the outcome of every server."""
+        read = from_plain(Plan, plan, "result of plan")
+        servers = read.of(self._policy)
+        if not servers:
+            return []
+        convoy = _Convoy(self, ports, read, Wave(read, servers, self._limits))
+        convoy.run()
+        return to_plain(convoy.wave.outcomes())
+
+
+class _Convoy:
+    """One run of the step: the wave, and the ports through which it is driven."""
+
+    def __init__(self, step: Evacuate, ports: Ports, plan: Plan, wave: Wave) -> None:
+        self.step = step
+        self.ports = ports
+        self.plan = plan
+        self.wave = wave
+        self._lines: list[JournalEntry] = []
+        self._pause = FIRST_PAUSE
+
+    def run(self) -> None:
+        """Drive the wave until every server has an outcome."""
+        self._look()
+        self._leave_alone_what_its_owner_took()
+        while not self.wave.finished:
+            moved = self._ask_for_those_due() + self._see_to_overdue()
+            self._flush()
+            self._rest(moved)
+            self._look()
+        self._flush()
+
+    def _look(self) -> None:
+        cloud, since = self.ports.cloud, self.plan.since
+        records = self.step.patiently(self.ports, lambda: cloud.evacuations_from(self.plan.host, since))
+        changed = self.wave.observe(self.ports.clock.now(), records)
+        if changed:
+            self._pause = FIRST_PAUSE
+        self._tell(changed)
+
+    def _leave_alone_what_its_owner_took(self) -> None:
+        waiting = self.wave.waiting()
+        if not waiting:
+            return
+        here = {s.id: s for s in self.step.patiently(self.ports, lambda: self.ports.cloud.servers_on(self.plan.host))}
+        self._tell(
+            self.wave.skip(planned.id, reason)
+            for planned in waiting
+            if (reason := _owner_took(planned, here.get(planned.id)))
+        )
+
+    def _ask_for_those_due(self) -> int:
+        asked = 0
+        for server in self.wave.due(self.ports.clock.now()):
+            try:
+                asked += self._ask(server)
+            except CloudUnavailableError as error:
+                # The next ones would fare no better: the next look waits until the cloud answers.
+                self._tell([self.wave.unanswered(server.id, self.ports.clock.now(), f"no call gets through: {error}")])
+                break
+        return asked
+
+    def _ask(self, server: PlannedServer) -> bool:
+        """Ask for one server; return whether the call may have had an effect."""
+        self.ports.log.assert_owned()
+        now = self.ports.clock.now
+        try:
+            self.ports.cloud.evacuate(server.id)
+        except OutcomeUnknownError as error:
+            self.wave.asked(server.id, now(), f"asked, no answer: {error}")
+            self._note(server, f"asked for {server.name}, no answer came ({error}); looking before asking again")
+        except NotFoundError:
+            self._tell([self.wave.skip(server.id, "its owner deleted it meanwhile")])
+        except (ConflictError, RefusedError) as error:
+            self._tell([self.wave.rejected(server.id, now(), f"Nova refused: {error}")])
+            return False
+        else:
+            self.wave.asked(server.id, now())
+            self._note(server, f"asked Nova to evacuate {server.name}")
+        return True
+
+    def _see_to_overdue(self) -> int:
+        overdue = self.wave.overdue(self.ports.clock.now())
+        for journey in overdue:
+            self._tell([self._settle(journey)])
+        return len(overdue)
+
+    def _settle(self, journey: Journey) -> Journey:
+        """Decide about an attempt that took too long.  What a destination may be building is never asked for twice."""
+        server, record = journey.server, journey.newest
+        if record is not None and record.status != "accepted":
+            return self.wave.fail(
+                server.id,
+                f"still {record.status} on {record.destination or 'an unknown host'} after "
+                f"{self.step.allowed:.0f} s: it may be starting there, so it is not asked for again",
+            )
+        cloud, clock = self.ports.cloud, self.ports.clock
+        seen = self.step.patiently(self.ports, lambda: cloud.server(server.id))
+        if seen is None:
+            return self.wave.skip(server.id, "its owner deleted it meanwhile")
+        if record is None and not seen.task_state:
+            return self.wave.unanswered(server.id, clock.now(), "the call without an answer left no trace")
+        self.ports.log.assert_owned()
+        self.step.patiently(self.ports, lambda: cloud.reset_state(server.id, "error"))
+        return self.wave.give_up_attempt(
+            server.id, clock.now(), "Nova accepted the call and never began; its state was reset"
+        )
+
+    def _rest(self, moved: int) -> None:
+        if self.wave.finished:
+            return
+        if moved:
+            self._pause = FIRST_PAUSE
+        self.ports.clock.wait(self._pause)
+        self._pause = min(self._pause * STRETCH, self.step.brief.settings.longest_pause)
+
+    def _tell(self, changed: Iterable[Journey]) -> None:
+        for journey in changed:
+            if journey.reason:
+                self._note(journey.server, f"{journey.server.name}: {journey.reason}")
+
+    def _note(self, server: PlannedServer, text: str) -> None:
+        self._lines.append(self.step.entry(self.ports, text, server.id))
+
+    def _flush(self) -> None:
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self.ports.log.append(lines)
+
+
+def _owner_took(planned: PlannedServer, seen: Server | None) -> str:
+    """Return why *planned* is left alone now, or nothing."""
+    if seen is None:
+        return "it is not on the host any more: deleted, or moved by somebody else"
+    if seen.task_state in OWNER_DELETES:
+        return "its owner is deleting it"
+    if seen.locked and not planned.locked:
+        return "its owner locked it meanwhile"
+    return ""

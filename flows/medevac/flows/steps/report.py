@@ -1,0 +1,102 @@
+"""Report: the outcome of the incident, judged from the outcomes of its servers, stored in one write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from medevac.core.incident import IncidentState
+from medevac.core.wire import from_plain, to_plain
+from medevac.flows.brief import Brief
+from medevac.flows.plan import LeftServer, Outcome, Plan, Verdict
+from medevac.flows.ports import Ports
+from medevac.flows.steps.base import Step
+
+NAMED = 5
+"""How many servers a reason names before it only counts."""
+
+
+class Report(Step):
+    """Say what became of every server of the host, and end the incident as recovered or parked."""
+
+    def __init__(self, brief: Brief, policies: Sequence[str]) -> None:
+        """Require the plan, the evidence, and every policy's outcomes and verdicts."""
+        kept = [f"{what}:{policy}" for policy in policies for what in ("outcomes", "verdicts")]
+        super().__init__("report", brief, requires=["plan", "evidence", *kept])
+        self._policies = tuple(policies)
+
+    def execute(self, *, ports: Ports, plan: Any, evidence: Any, **results: Any) -> None:  # noqa: ANN401 - JSON
+        """Store state, reason and report with the incident."""
+        read = from_plain(Plan, plan, "result of plan")
+        outcomes = {o.id: o for o in self._read(Outcome, "outcomes", results)}
+        verdicts = tuple(self._read(Verdict, "verdicts", results))
+        rows = [self._row(verdict, outcomes[verdict.id]) for verdict in verdicts]
+        rows += [_left_row(left) for left in read.left]
+        state, reason = judge(verdicts, outcomes, read.left)
+        now = ports.clock.now()
+        self.say(ports, reason)
+        ports.log.finish(
+            state.value,
+            reason,
+            {
+                "incident": self.brief.incident,
+                "host": self.brief.host,
+                "failure": self.brief.failure,
+                "state": state.value,
+                "reason": reason,
+                "opened_at": self.brief.opened_at,
+                "ended_at": now,
+                "evidence": evidence,
+                "policies": [_summary(policy, rows) for policy in self._policies],
+                "servers": rows,
+            },
+        )
+
+    def _read(self, cls: Any, what: str, results: Mapping[str, Any]) -> Iterable[Any]:  # noqa: ANN401 - a class
+        for policy in self._policies:
+            for plain in results[f"{what}:{policy}"]:
+                yield from_plain(cls, plain, f"result {what}:{policy}")
+
+    def _row(self, verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
+        result = "recovered" if verdict.recovered else ("skipped" if outcome.result == "skipped" else "failed")
+        down = None if verdict.back_at is None else round(verdict.back_at - self.brief.opened_at, 3)
+        return to_plain(verdict) | {
+            "result": result,
+            "attempts": outcome.attempts,
+            "asked_at": outcome.asked_at,
+            "down_seconds": down,
+        }
+
+
+def judge(
+    verdicts: Sequence[Verdict], outcomes: Mapping[str, Outcome], left: Sequence[LeftServer]
+) -> tuple[IncidentState, str]:
+    """Return how the incident ends, and the sentence that says why."""
+    back = sum(verdict.recovered for verdict in verdicts)
+    failed = [f"{v.name}: {v.reason}" for v in verdicts if not v.recovered and outcomes[v.id].result != "skipped"]
+    stuck = [f"{server.name}: {server.reason}" for server in left if not server.intended]
+    total = len(verdicts) + len(left)
+    problems = failed + stuck
+    if not problems:
+        alone = total - back
+        rest = f", {alone} left alone as their owners or policies want" if alone else ""
+        return IncidentState.RECOVERED, f"{back} of {total} servers are back{rest}"
+    named = "; ".join(problems[:NAMED])
+    more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+    return IncidentState.PARKED, f"{back} of {total} servers are back, {len(problems)} need you: {named}{more}"
+
+
+def _left_row(left: LeftServer) -> dict[str, Any]:
+    return to_plain(left) | {"result": "left", "recovered": False, "attempts": 0, "down_seconds": None}
+
+
+def _summary(policy: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    mine = [row for row in rows if row["policy"] == policy]
+    downs = sorted(row["down_seconds"] for row in mine if row["down_seconds"] is not None)
+    return {
+        "policy": policy,
+        "servers": len(mine),
+        "recovered": len(downs),
+        "first_down_seconds": downs[0] if downs else None,
+        "last_down_seconds": downs[-1] if downs else None,
+    }

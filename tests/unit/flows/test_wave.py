@@ -1,0 +1,143 @@
+"""The wave: what is due, what counts as an attempt, and what is never asked for twice."""
+
+from __future__ import annotations
+
+from medevac.flows.evacuation import Limits, Wave
+from medevac.flows.plan import Plan, PlannedServer
+from medevac.flows.ports import Migration
+
+LIMITS = Limits(parallel=2, timeout=60.0, retries=1, wait=10.0, grace=5.0, patience=100.0)
+
+
+def servers(count: int) -> tuple[PlannedServer, ...]:
+    return tuple(PlannedServer(f"s{n}", f"name-{n}", "p", "everyone", "active") for n in range(count))
+
+
+def wave(count: int = 1, *, baseline: int = 0, adopted: tuple[int, ...] = (), limits: Limits = LIMITS) -> Wave:
+    planned = servers(count)
+    return Wave(Plan("h1", 0.0, baseline, adopted, None, planned, ()), planned, limits)
+
+
+def record(number: int, server: str, status: str, destination: str = "h2") -> Migration:
+    return Migration(number, server, status, "h1", destination, 1.0, 2.0)
+
+
+def results(of: Wave) -> dict[str, str]:
+    return {outcome.id: outcome.result for outcome in of.outcomes()}
+
+
+def test_no_more_than_the_bound_are_under_way() -> None:
+    some = wave(5)
+    first = some.due(0.0)
+    for server in first:
+        some.asked(server.id, 0.0)
+    assert [server.id for server in first] == ["s0", "s1"]
+    assert some.due(0.0) == ()
+    some.observe(1.0, [record(1, "s0", "done")])
+    assert [server.id for server in some.due(1.0)] == ["s2"]
+
+
+def test_a_finished_record_ends_the_journey_with_its_destination() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(3.0, [record(1, "s0", "done", "h9")])
+    (outcome,) = one.outcomes()
+    assert (outcome.result, outcome.destination, outcome.moved_at, outcome.attempts) == ("moved", "h9", 3.0, 1)
+
+
+def test_records_of_an_earlier_evacuation_of_the_host_say_nothing() -> None:
+    one = wave(baseline=7)
+    one.observe(0.0, [record(7, "s0", "completed")])
+    assert [server.id for server in one.due(0.0)] == ["s0"]
+
+
+def test_a_record_that_was_live_at_the_time_of_the_plan_is_adopted_and_not_asked_for_again() -> None:
+    one = wave(baseline=7, adopted=(7,))
+    one.observe(0.0, [record(7, "s0", "pre-migrating")])
+    assert one.due(0.0) == ()
+    one.observe(1.0, [record(7, "s0", "done")])
+    assert results(one) == {"s0": "moved"}
+
+
+def test_a_conductor_that_takes_over_does_not_ask_for_what_is_under_way_or_done() -> None:
+    three = wave(3)
+    three.observe(0.0, [record(1, "s0", "done"), record(2, "s1", "accepted", "")])
+    assert [server.id for server in three.due(0.0)] == ["s2"]
+
+
+def test_a_failed_attempt_is_asked_for_again_only_after_the_wait() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "failed")])
+    assert one.due(10.9) == ()
+    assert [server.id for server in one.due(11.0)] == ["s0"]
+
+
+def test_the_failed_record_of_the_first_attempt_does_not_fail_the_second() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "failed")])
+    one.asked("s0", 12.0)
+    one.observe(12.5, [record(1, "s0", "failed")])
+    assert results(one) == {"s0": "asked"}
+    one.observe(13.0, [record(1, "s0", "failed"), record(2, "s0", "done")])
+    assert results(one) == {"s0": "moved"}
+
+
+def test_attempts_made_by_a_dead_conductor_count() -> None:
+    one = wave()
+    one.observe(0.0, [record(1, "s0", "error", ""), record(2, "s0", "error", "")])
+    (outcome,) = one.outcomes()
+    assert (outcome.result, outcome.attempts) == ("failed", 2)
+    assert outcome.reason == "Nova found no valid host for it"
+
+
+def test_a_refusal_counts_as_an_attempt_and_the_last_one_fails_the_server() -> None:
+    one = wave()
+    one.rejected("s0", 0.0, "no")
+    assert results(one) == {"s0": "waiting"}
+    one.rejected("s0", 20.0, "no")
+    assert results(one) == {"s0": "failed"}
+
+
+def test_a_cloud_that_takes_no_calls_costs_no_attempt_but_patience_ends() -> None:
+    one = wave()
+    for now in (10.0, 50.0, 109.0):
+        one.unanswered("s0", now, "away")
+        assert results(one) == {"s0": "waiting"}
+    one.unanswered("s0", 111.0, "away")
+    assert results(one) == {"s0": "failed"}
+
+
+def test_a_call_without_an_answer_is_looked_up_after_the_grace_and_not_before() -> None:
+    one = wave()
+    one.asked("s0", 0.0, "no answer")
+    one.observe(5.0, [])
+    assert one.overdue(5.0) == ()
+    assert [journey.server.id for journey in one.overdue(5.1)] == ["s0"]
+
+
+def test_an_attempt_with_a_record_may_take_its_time_out() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "accepted", "")])
+    assert one.overdue(60.0) == ()
+    assert len(one.overdue(60.1)) == 1
+
+
+def test_a_record_that_was_given_up_and_succeeds_after_all_is_believed() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "accepted", "")])
+    one.give_up_attempt("s0", 61.0, "reset")
+    one.observe(62.0, [record(1, "s0", "done")])
+    assert results(one) == {"s0": "moved"}
+
+
+def test_one_servers_failure_leaves_the_others_on_their_way() -> None:
+    two = wave(2)
+    two.fail("s0", "stuck")
+    two.asked("s1", 0.0)
+    two.observe(1.0, [record(1, "s1", "completed")])
+    assert two.finished
+    assert results(two) == {"s0": "failed", "s1": "moved"}

@@ -1,0 +1,100 @@
+"""Incidents as ZooKeeper keeps them: the incident, its journal, its report.
+
+Writers add operations to a transaction, so that an incident changes together with what belongs to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kazoo.client import KazooClient, TransactionRequest
+from kazoo.exceptions import NoNodeError
+
+from medevac.core import layout
+from medevac.core.errors import MalformedDocumentError, MedevacError
+from medevac.core.incident import Incident
+from medevac.core.journal import JournalEntry
+from medevac.core.wire import decode, encode, from_plain
+from medevac.workers.zookeeper import bounded
+
+
+class NoSuchIncidentError(MedevacError):
+    """There is no such incident: `medevac incident list` shows those that there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An incident as it was read, with the version of its znode."""
+
+    incident: Incident
+    version: int
+
+
+def read(client: KazooClient, incident_id: str) -> Stored:
+    """Return the incident; raise NoSuchIncidentError when there is none of that id."""
+    try:
+        data, stat = bounded(client.get_async(layout.incident(incident_id)))
+    except NoNodeError:
+        message = f"there is no incident {incident_id!r}: `medevac incident list` shows those that there are"
+        raise NoSuchIncidentError(message) from None
+    return Stored(decode(Incident, data, layout.incident(incident_id)), stat.version)
+
+
+def read_all(client: KazooClient) -> Iterator[Incident]:
+    """Yield every incident, oldest first."""
+    found = []
+    for name in bounded(client.get_children_async(layout.INCIDENTS)):
+        try:
+            found.append(read(client, name).incident)
+        except NoSuchIncidentError:
+            continue  # swept between the two reads
+    yield from sorted(found, key=lambda incident: (incident.opened_at, incident.id))
+
+
+def journal(client: KazooClient, incident_id: str) -> list[JournalEntry]:
+    """Return the timeline of an incident, in the order in which it was written."""
+    entries: list[JournalEntry] = []
+    for name in sorted(bounded(client.get_children_async(layout.journal(incident_id)))):
+        path = f"{layout.journal(incident_id)}/{name}"
+        data, _ = bounded(client.get_async(path))
+        entries.extend(_page(data, path))
+    return entries
+
+
+def report(client: KazooClient, incident_id: str) -> Mapping[str, Any] | None:
+    """Return the report of an incident, or None while there is none."""
+    try:
+        data, _ = bounded(client.get_async(layout.report(incident_id)))
+    except NoNodeError:
+        return None
+    found: Mapping[str, Any] = json.loads(data)
+    return found
+
+
+def create(transaction: TransactionRequest, incident: Incident, entries: Sequence[JournalEntry]) -> None:
+    """Add the writes that bring *incident* into being, with the first lines of its journal."""
+    transaction.create(layout.incident(incident.id), encode(incident))
+    transaction.create(layout.journal(incident.id))
+    note(transaction, incident.id, entries)
+
+
+def replace(transaction: TransactionRequest, stored: Stored, incident: Incident) -> None:
+    """Add the write of *incident* over *stored*; it is refused when somebody wrote since."""
+    transaction.set_data(layout.incident(incident.id), encode(incident), version=stored.version)
+
+
+def note(transaction: TransactionRequest, incident_id: str, entries: Sequence[JournalEntry]) -> None:
+    """Add one page with *entries* to the journal."""
+    transaction.create(f"{layout.journal(incident_id)}/p", encode({"entries": list(entries)}), sequence=True)
+
+
+def _page(data: bytes, path: str) -> list[JournalEntry]:
+    try:
+        plain = json.loads(data)["entries"]
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"{path}: not a page of a journal: {error}"
+        raise MalformedDocumentError(message) from error
+    return [from_plain(JournalEntry, entry, path) for entry in plain]

@@ -1,0 +1,151 @@
+"""Recovery: what a conductor gives to the flows that it runs, and what becomes of an incident when its job ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from kazoo.client import KazooClient, TransactionRequest
+from taskflow.jobs.base import Job
+
+from medevac.core import layout
+from medevac.core.errors import ClaimLostError, StoreUnreachableError
+from medevac.core.evidence import FenceEvidence
+from medevac.core.incident import Incident, IncidentState
+from medevac.core.journal import JournalEntry
+from medevac.flows.ports import Clock, Cloud, Fencer, Ports
+from medevac.workers import incidents
+from medevac.workers.engine.claim import Claim, check, fenced_commit
+from medevac.workers.engine.conductor import Outcome
+from medevac.workers.zookeeper import TransactionRefusedError, bounded
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PAUSE = 0.25
+
+
+def until_answered(call: Callable[[], T]) -> T:
+    """Return what the read *call* returns, repeating it while ZooKeeper does not answer.
+
+    It has no deadline of its own: the worker's SessionWatch ends the process when ZooKeeper stays away.  An error
+    here would make TaskFlow revert a recovery because of an outage that may last a second.  (A write that is not
+    answered revokes the claim, and so ends the run without recording a failure.)
+    """
+    while True:
+        try:
+            return call()
+        except StoreUnreachableError as error:
+            log.warning("waiting for ZooKeeper: %s", error)
+            time.sleep(PAUSE)
+
+
+class FencedLogbook:
+    """The Logbook port of one claim: every write checks that the claim still holds."""
+
+    def __init__(self, client: KazooClient, claim: Claim, incident_id: str, attempt: int, actor: str) -> None:
+        """Write for *incident_id*, as *actor*, under *claim*."""
+        self._client = client
+        self._claim = claim
+        self._id = incident_id
+        self._attempt = attempt
+        self._actor = actor
+
+    def assert_owned(self) -> None:
+        """Raise ClaimLostError unless this process still owns the job."""
+        check(self._client, self._claim)
+
+    def append(self, entries: Sequence[JournalEntry]) -> None:
+        """Add *entries* to the journal, signed by this worker."""
+        signed = [replace(entry, actor=self._actor) for entry in entries]
+        self._commit(lambda transaction: incidents.note(transaction, self._id, signed))
+
+    def evidence(self) -> FenceEvidence | None:
+        """Return the evidence that is stored with the incident now."""
+        return self._read().incident.evidence
+
+    def add_evidence(self, evidence: FenceEvidence) -> None:
+        """Store *evidence* with the incident."""
+        self._change(lambda incident: replace(incident, evidence=evidence))
+
+    def finish(self, state: str, reason: str, report: Mapping[str, object]) -> None:
+        """Store state, reason and report in one write."""
+        ended = IncidentState(state)
+        at = time.time() if ended.final else None
+        data = json.dumps(report, separators=(",", ":")).encode() if report else b""
+        known = until_answered(lambda: bounded(self._client.exists_async(layout.report(self._id)))) is not None
+
+        def also(transaction: TransactionRequest) -> None:
+            if data and known:
+                transaction.set_data(layout.report(self._id), data)
+            elif data:
+                transaction.create(layout.report(self._id), data)
+
+        self._change(lambda incident: replace(incident, state=ended, reason=reason, ended_at=at), also)
+
+    def _read(self) -> incidents.Stored:
+        return until_answered(lambda: incidents.read(self._client, self._id))
+
+    def _change(
+        self, change: Callable[[Incident], Incident], also: Callable[[TransactionRequest], None] = lambda _: None
+    ) -> None:
+        """Write the changed incident; triage may add evidence at the same time, so a refused version is read again."""
+        while True:
+            stored = self._read()
+            if stored.incident.attempt != self._attempt:
+                message = f"{self._id} is being recovered by attempt {stored.incident.attempt} now"
+                raise ClaimLostError(message)
+
+            def write(transaction: TransactionRequest, stored: incidents.Stored = stored) -> None:
+                incidents.replace(transaction, stored, change(stored.incident))
+                also(transaction)
+
+            try:
+                self._commit(write)
+            except TransactionRefusedError as error:
+                if error.path != layout.incident(self._id):
+                    raise
+            else:
+                return
+
+    def _commit(self, write: Callable[[TransactionRequest], None]) -> None:
+        transaction = self._client.transaction()
+        write(transaction)
+        fenced_commit(self._client, self._claim, transaction)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The two hooks of the conductor: `prepare` before a flow runs, `finish` in the write that ends its job."""
+
+    client: KazooClient
+    cloud: Cloud
+    fencer: Fencer
+    clock: Clock
+    actor: str
+
+    def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
+        """Return what the flow of *job* may touch, never persisted."""
+        details = job.details
+        logbook = FencedLogbook(self.client, claim, details["incident"], details["attempt"], self.actor)
+        logbook.append([self._line(f"claimed by {self.actor}")])
+        return {"ports": Ports(cloud=self.cloud, fencer=self.fencer, clock=self.clock, log=logbook)}
+
+    def finish(self, outcome: Outcome, transaction: TransactionRequest) -> None:
+        """Add to *transaction*, which ends the job, the end of the incident where its flow did not set it."""
+        details: Mapping[str, Any] = outcome.job.details
+        stored = incidents.read(self.client, details["incident"])
+        incident = stored.incident
+        if incident.attempt != details["attempt"] or incident.state is not IncidentState.RECOVERING:
+            return
+        reason = outcome.reason or "the flow ended without a report"
+        parked = replace(incident, state=IncidentState.PARKED, reason=reason, ended_at=self.clock.now())
+        incidents.replace(transaction, stored, parked)
+        incidents.note(transaction, incident.id, [self._line(f"parked: {reason}")])
+
+    def _line(self, text: str) -> JournalEntry:
+        return JournalEntry(at=self.clock.now(), step="conductor", text=text, actor=self.actor)

@@ -1,0 +1,95 @@
+"""Triage: one elected leader among the workers settles every event; a successor goes on from what is stored."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
+
+from medevac.core import layout
+from medevac.core.errors import MalformedDocumentError, MedevacError
+from medevac.core.event import Event, EventKind, Subject, SubjectKind
+from medevac.core.wire import decode
+from medevac.workers.intake import Intake, waiting
+from medevac.workers.zookeeper import bounded
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 15.0
+RAW_LIMIT = 2000
+"""How many characters of an unreadable event are kept with its record."""
+NOBODY = Subject(SubjectKind.HOST, "unknown")
+
+
+class Triage:
+    """Runs for leader, and while it leads, hands every waiting event to intake."""
+
+    def __init__(self, client: KazooClient, intake: Intake, actor: str) -> None:
+        """Lead under the name *actor*; call run() in a thread of its own."""
+        self._client = client
+        self._intake = intake
+        self._actor = actor
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._election = client.Election(layout.LEADER, actor)
+
+    def run(self) -> None:
+        """Wait to be elected, then settle events until stop() is called."""
+        while not self._stopping.is_set():
+            self._election.run(self._lead)
+
+    def stop(self) -> None:
+        """End run() soon, from another thread."""
+        self._stopping.set()
+        self._wake.set()
+        self._election.cancel()
+
+    def _lead(self) -> None:
+        log.info("%s leads triage", self._actor)
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                left = self.settle_waiting()
+            except MedevacError as error:
+                log.warning("triage cannot go on for now: %s", error)
+                left = 1
+            pause = min(pause * 2, LONGEST_PAUSE) if left else FIRST_PAUSE
+            self._wake.wait(pause if left else LONGEST_PAUSE)
+
+    def settle_waiting(self) -> int:
+        """Settle what waits now, and return how many events could not be settled yet."""
+        bounded(self._client.get_children_async(layout.EVENTS, watch=lambda _: self._wake.set()))
+        events = [event for name in waiting(self._client) if (event := self._read(name)) is not None]
+        # A host that has come back meanwhile must be known before its earlier fencing is acted on.
+        events.sort(key=lambda event: event.kind is not EventKind.HOST_MEMBER)
+        return sum(not self._settle(event) for event in events)
+
+    def _read(self, name: str) -> Event | None:
+        path = layout.event(name)
+        try:
+            data, _ = bounded(self._client.get_async(path))
+        except NoNodeError:
+            return None
+        try:
+            return decode(Event, data, path)
+        except MalformedDocumentError as error:
+            facts = {"raw": data.decode(errors="replace")[:RAW_LIMIT], "why": str(error)}
+            return Event(name, EventKind.UNCLASSIFIED, NOBODY, "unknown", "unknown", 0.0, facts)
+
+    def _settle(self, event: Event) -> bool:
+        seen = f"event {event.id} ({event.kind} of {event.subject.name})"
+        try:
+            handled = self._intake.handle(event)
+        except MedevacError as error:
+            log.warning("%s waits: %s", seen, error)
+            return False
+        except Exception:
+            # One event that we cannot handle must not stop the others; it stays and is tried again with a back-off.
+            log.exception("%s could not be handled; please report this", seen)
+            return False
+        log.info("%s: %s: %s", seen, handled.outcome, handled.reason)
+        return True

@@ -1,0 +1,179 @@
+"""Worker: one process that runs triage, a conductor, or both, until it is told to stop or loses ZooKeeper."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from kazoo.client import KazooClient
+
+from medevac.core import layout
+from medevac.flows.plan import Settings
+from medevac.flows.ports import Cloud, Fencer
+from medevac.workers.engine.board import Board
+from medevac.workers.engine.conductor import Conductor
+from medevac.workers.engine.persistence import FencedBackend
+from medevac.workers.fencing.device import FenceDevice
+from medevac.workers.fencing.fencer import AgentFencer
+from medevac.workers.intake import Desk, Intake
+from medevac.workers.openstack import nova
+from medevac.workers.promises import Promises
+from medevac.workers.recovery import Recovery
+from medevac.workers.site import FenceDeviceSettings, Site
+from medevac.workers.triage import Triage
+from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, bounded, connect, disconnect, ensure_layout
+
+log = logging.getLogger(__name__)
+
+LOST = 75
+"""Exit code (EX_TEMPFAIL): ZooKeeper stayed away; the service manager starts the worker again, under a new name."""
+GRACE = 10.0
+"""Seconds that a step under way is given when the worker is told to stop; killing it is safe, only less tidy."""
+
+
+class SystemClock:
+    """The Clock port on the machine's own time."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this worker does."""
+
+    triage: bool = True
+    conductor: bool = True
+    session_timeout: float = SESSION_TIMEOUT
+    """Seconds of silence after which another worker takes over."""
+
+
+class Worker:
+    """Puts the parts together; every one of them gets what it needs in its constructor."""
+
+    def __init__(self, site: Site, roles: Roles) -> None:
+        """Read the policies and open the cloud's session; nothing is claimed before run()."""
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._site = site
+        self._roles = roles
+        self._promises = Promises(site.policies)
+        self._cloud: Cloud = nova.connect(site.cloud or None)
+        self._fencer: Fencer = AgentFencer([fence_device(device) for device in site.fencing])
+        self._clock = SystemClock()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT.  Raises StoreUnreachableError when ZooKeeper does not answer at the start."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        client = connect(self._site.zookeeper, session_timeout=self._roles.session_timeout)
+        watch = SessionWatch(client, self._lost, limit=self._roles.session_timeout / 2)
+        try:
+            ensure_layout(client)
+            bounded(client.create_async(f"{layout.WORKERS}/{self.name}", ephemeral=True))
+            stops = [start(client) for start in self._parts()]
+            log.info("worker %s is ready", self.name)
+            self._stopping.wait()
+            log.info("worker %s stops", self.name)
+            for stop in stops:
+                stop()
+        finally:
+            watch.close()
+            disconnect(client)
+
+    def _parts(self) -> list[Callable[[KazooClient], Callable[[], None]]]:
+        parts: list[Callable[[KazooClient], Callable[[], None]]] = []
+        if self._roles.triage:
+            parts.append(self._start_triage)
+        if self._roles.conductor:
+            parts.append(self._start_conductor)
+        return parts
+
+    def _start_triage(self, client: KazooClient) -> Callable[[], None]:
+        desk = Desk(
+            client=client,
+            cloud=self._cloud,
+            clock=self._clock,
+            promises=self._promises,
+            settings=settings(self._site),
+            host_names=self._site.nova_host,
+            actor=self.name,
+        )
+        triage = Triage(client, Intake(desk), self.name)
+        thread = threading.Thread(target=triage.run, name="triage", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            triage.stop()
+            thread.join(GRACE)
+
+        return stop
+
+    def _start_conductor(self, client: KazooClient) -> Callable[[], None]:
+        recovery = Recovery(client, self._cloud, self._fencer, self._clock, self.name)
+        backend = FencedBackend(client)
+        slots = self._site.limits.parallel_hosts
+        executor = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="step")
+        conductor = Conductor(
+            self.name,
+            Board(client, backend),
+            backend,
+            executor=executor,
+            prepare=recovery.prepare,
+            finish=recovery.finish,
+            slots=slots,
+        )
+        thread = threading.Thread(target=conductor.run, name="conductor", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            conductor.stop()
+            thread.join(GRACE)
+
+        return stop
+
+    def _lost(self, sentence: str) -> None:
+        log.critical("worker %s ends: %s", self.name, sentence)
+        logging.shutdown()
+        # Not sys.exit: this is not the main thread, and no step may make another call.
+        os._exit(LOST)
+
+
+def settings(site: Site) -> Settings:
+    """Return what the site file says about every recovery."""
+    return Settings(
+        patience=float(site.limits.patience),
+        fence_timeout=float(site.limits.fence_timeout),
+        shared_storage=site.shared_storage,
+    )
+
+
+def fence_device(told: FenceDeviceSettings) -> FenceDevice:
+    """Return the device that the site file describes."""
+    secrets = {
+        name: f"env:{source.env}" if source.env else f"file:{source.file}" for name, source in told.secrets.items()
+    }
+    plugged = bool(told.plug.template or told.plug.by_host)
+    return FenceDevice(
+        agent=told.agent,
+        hosts=told.hosts,
+        options=told.options,
+        secret_options=secrets,
+        plugs=told.plug.by_host,
+        plug=told.plug.template if plugged else "{host}",
+        plug_option="plug" if plugged else "",
+        timeout=float(told.timeout),
+    )
