@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text, Unread
 from medevac.flows.policy.duration import Duration, NotADurationError, parse_duration
-from medevac.flows.policy.problems import Place, Problems, closest, did_you_mean, quoted
+from medevac.flows.policy.problems import WHOLE_FILE, Place, Problems, closest, did_you_mean, quoted
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Binder:
 
     def read_dataclass(self, cls: type[T], node: Node, path: Path, label: str = "") -> T | None:
         """Return the *cls* whose fields *node* gives by their keys; *label* is what its author would call it."""
-        label = label or quoted(str(path[-1]))
+        label = label or _label(path)
         entries = self.entries(node, label)
         if entries is None:
             return None
@@ -102,6 +102,12 @@ class Binder:
                 self.problems.error(_first_letter(place), f"'{key}' is missing in {label}", field.metadata["about"])
             stand_ins[field.name] = _stand_in(hints[field.name])
         return stand_ins
+
+    def place(self, *path: str | int) -> Place:
+        """Return where the value at *path* stands, or the closest thing around it that has a place."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, WHOLE_FILE)
 
     def entries(self, node: Node, label: str) -> tuple[Entry, ...] | None:
         """Return the `key: value` lines of *node*; None, with a problem, when it is something else."""
@@ -243,6 +249,12 @@ def _figure(value: object, bound: float) -> str:
 
 def _first_letter(place: Place) -> Place:
     return Place(place.line, place.column)
+
+
+def _label(path: Path) -> str:
+    if isinstance(path[-1], int):
+        return f"entry {path[-1] + 1} of '{_key(path)}'"
+    return quoted(path[-1])
 
 
 def _key(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,14 +25,17 @@ class Draft:
     """A policy as its file says it: to be used only if the file's problems have no error."""
 
     policy: Policy
-    places: Mapping[Path, Place]
-    problems: Problems
+    binder: Binder
+    """What bound it: it knows where everything stands."""
+
+    @property
+    def problems(self) -> Problems:
+        """Return everything that is wrong with the file."""
+        return self.binder.problems
 
     def place(self, *path: str | int) -> Place:
-        """Return where the value at *path* stands, or the closest thing around it that has a place."""
-        while path and path not in self.places:
-            path = path[:-1]
-        return self.places.get(path, Place(1, 1))
+        """Return where the value at *path* stands."""
+        return self.binder.place(*path)
 
 
 def read_policy(node: Node, problems: Problems) -> Draft | None:
@@ -44,11 +46,11 @@ def read_policy(node: Node, problems: Problems) -> Draft | None:
         return None
     for failure in policy.when:
         if failure not in FAILURES:
-            word = Text(failure, binder.places["when", failure])
+            word = Text(failure, binder.place("when", failure))
             binder.unknown(word, "failure", "that medevac knows", FAILURES)
     if not policy.when and ("when",) in binder.places and not problems.failed:
-        problems.error(binder.places["when",], "no failure stands under 'when'", "write host.down: and a flow")
-    return Draft(policy, binder.places, problems)
+        problems.error(binder.place("when"), "no failure stands under 'when'", "write host.down: and a flow")
+    return Draft(policy, binder)
 
 
 def _match(binder: Binder, node: Node, path: Path) -> Match | None:

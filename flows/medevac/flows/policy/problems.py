@@ -115,7 +115,8 @@ class Problems:
         self.file = file
         self._lines = _LINE_BREAK.split(text)
         self._found: list[Problem] = []
-        self._hidden: set[int] = set()
+        self.lines_shown = True
+        """False: the file may hold a secret, so that none of its lines must be shown."""
 
     def error(self, place: Place, message: str, hint: str = "") -> None:
         """Note an error."""
@@ -124,14 +125,6 @@ class Problems:
     def warning(self, place: Place, message: str, hint: str = "") -> None:
         """Note a warning."""
         self._note(place, message, hint, Severity.WARNING)
-
-    def hide(self, lines: Iterable[int]) -> None:
-        """Never show these *lines* (counted from 1): something secret stands in them."""
-        self._hidden.update(lines)
-
-    def hide_all(self) -> None:
-        """Show no line at all: it is unknown where secrets stand."""
-        self.hide(range(1, len(self._lines) + 1))
 
     @property
     def failed(self) -> bool:
@@ -147,7 +140,7 @@ class Problems:
         self._found.append(Problem(self.file, place.line, place.column, place.length, message, hint, severity))
 
     def _with_line(self, found: Problem) -> Problem:
-        known = 0 < found.line <= len(self._lines) and found.line not in self._hidden
+        known = self.lines_shown and 0 < found.line <= len(self._lines)
         line = self._lines[found.line - 1] if known else None
         return Problem(
             found.file, found.line, found.column, found.length, found.message, found.hint, found.severity, line
