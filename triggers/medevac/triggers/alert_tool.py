@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
-from medevac.core.errors import IntakeMissingError, MedevacError, StoreUnreachableError
+from medevac.core.errors import MedevacError, StoreUnreachableError
 from medevac.core.spool import Spool
 from medevac.triggers.alert import spools
 from medevac.triggers.post import Poster, replay
@@ -36,7 +36,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return _replay_all(settings) if chosen.replay else _check(settings)
     except StoreUnreachableError as error:
         sys.stderr.write(f"{error}\n")
-        return PROBLEMS if isinstance(error, IntakeMissingError) else UNREACHABLE
+        return UNREACHABLE
     except MedevacError as error:
         sys.stderr.write(f"{error}\n")
         return PROBLEMS

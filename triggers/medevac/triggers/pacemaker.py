@@ -71,12 +71,17 @@ def classify(
     return Event(
         id=new_event_id(now),
         kind=finding.kind,
-        subject=Subject(SubjectKind.HOST, host_of(node) if _HOST.fullmatch(node) else UNKNOWN_HOST),
+        subject=Subject(SubjectKind.HOST, host_of(node) if is_host_name(node) else UNKNOWN_HOST),
         source=SOURCE,
         reporter=reporter,
         seen_at=seen_at,
         facts={**_raw(alert), **finding.facts, "time_from": time_from},
     )
+
+
+def is_host_name(name: str) -> bool:
+    """Tell whether a host can be called so; what cannot must not become part of a path in ZooKeeper."""
+    return _HOST.fullmatch(name) is not None
 
 
 def text(value: str) -> str:
@@ -92,7 +97,7 @@ def _judge(alert: Mapping[str, str]) -> _Finding | NotAnEvent:
         return NotAnEvent("an attribute alert: Pacemaker repeats and drops them, so nothing is built on them")
     if kind not in {"fencing", "node"}:
         return _unclassified(f"unknown kind of alert {kind[:80]!r}") if alert else NotAnEvent("not called by Pacemaker")
-    if not _HOST.fullmatch(alert.get("node", "")):
+    if not is_host_name(alert.get("node", "")):
         return _unclassified("no host can be told from CRM_alert_node")
     return _judge_fencing(alert) if kind == "fencing" else _judge_node(alert)
 
