@@ -20,7 +20,7 @@ from medevac.core.journal import JournalEntry
 from medevac.flows.ports import Clock, Cloud, Fencer, Ports
 from medevac.workers import incidents
 from medevac.workers.engine.claim import Claim, check, fenced_commit
-from medevac.workers.engine.conductor import Outcome
+from medevac.workers.engine.outcome import Outcome, park_failures
 from medevac.workers.zookeeper import TransactionRefusedError, bounded
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,11 @@ class Recovery:
     def finish(self, outcome: Outcome, transaction: TransactionRequest) -> None:
         """Add to *transaction*, which ends the job, the end of the incident where its flow did not set it."""
         details: Mapping[str, Any] = outcome.job.details
-        stored = incidents.read(self.client, details["incident"])
+        try:
+            stored = incidents.read(self.client, details["incident"])
+        except incidents.NoSuchIncidentError:
+            park_failures(outcome, transaction)
+            return
         incident = stored.incident
         if incident.attempt != details["attempt"] or incident.state is not IncidentState.RECOVERING:
             return

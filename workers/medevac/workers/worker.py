@@ -18,9 +18,7 @@ from kazoo.client import KazooClient
 from medevac.core import layout
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
-from medevac.workers.engine.board import Board
 from medevac.workers.engine.conductor import Conductor
-from medevac.workers.engine.persistence import FencedBackend
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.intake import Desk, Intake
@@ -124,17 +122,10 @@ class Worker:
 
     def _start_conductor(self, client: KazooClient) -> Callable[[], None]:
         recovery = Recovery(client, self._cloud, self._fencer, self._clock, self.name)
-        backend = FencedBackend(client)
         slots = self._site.limits.parallel_hosts
         executor = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="step")
         conductor = Conductor(
-            self.name,
-            Board(client, backend),
-            backend,
-            executor=executor,
-            prepare=recovery.prepare,
-            finish=recovery.finish,
-            slots=slots,
+            client, executor, prepare=recovery.prepare, finish=recovery.finish, slots=slots, name=self.name
         )
         thread = threading.Thread(target=conductor.run, name="conductor", daemon=True)
         thread.start()
