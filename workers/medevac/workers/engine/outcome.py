@@ -1,0 +1,87 @@
+"""Outcome: how a job's flow has ended, read from its atoms, and what becomes of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kazoo.client import TransactionRequest
+from taskflow import states
+from taskflow.persistence.models import FlowDetail
+
+from medevac.workers.engine.board import BoardJob
+from medevac.workers.engine.claim import Claim
+from medevac.workers.engine.parking import ParkedKind, park
+
+FINAL = (states.SUCCESS, states.REVERTED, states.FAILURE)
+"""Flow states after which nothing is run any more.  TaskFlow would run a REVERTED flow again from its start."""
+REASON_LIMIT = 500
+"""Characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job's flow has ended.  Whatever it is, nothing more is run for this job."""
+
+    job: BoardJob
+    claim: Claim
+    flow_state: str
+    """SUCCESS, REVERTED, FAILURE (reverting failed half-way), SUSPENDED (stopped by a hook), or PENDING (never ran)."""
+    succeeded: bool
+    reason: str
+    """One sentence; for a failure the messages of the steps that failed."""
+    exception: BaseException | None = None
+    """What was raised, when it was raised in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """The job was not ended: it goes back to the board, and is resumed by whoever claims it next."""
+
+    reason: str
+    postponed: bool = True
+    """Whether this conductor waits before it claims the job again."""
+
+
+def of_flow(job: BoardJob, claim: Claim, flow: FlowDetail, exception: BaseException | None = None) -> Outcome:
+    """Return the outcome that *flow*, as it is stored, stands for.
+
+    The atoms have the last word: a conductor that died while reverting can leave a flow that says REVERTED although a
+    revert failed.
+    """
+    state = flow.state or states.PENDING
+    if any(atom.state == states.REVERT_FAILURE for atom in flow):
+        state = states.FAILURE
+    succeeded = state == states.SUCCESS
+    sentence = "All steps succeeded." if succeeded else _sentence(flow, exception)
+    return Outcome(job, claim, state, succeeded, sentence, exception)
+
+
+def of_error(job: BoardJob, claim: Claim, exception: BaseException, flow_state: str = states.PENDING) -> Outcome:
+    """Return the outcome of a job that cannot be run, or was stopped, because of *exception*."""
+    return Outcome(job, claim, flow_state, succeeded=False, reason=_describe(exception), exception=exception)
+
+
+def park_failures(outcome: Outcome, transaction: TransactionRequest) -> None:
+    """Add a record of a failed job to *transaction*: what a conductor does when it is not told otherwise."""
+    if not outcome.succeeded:
+        park(transaction, ParkedKind.FAILED, outcome.job.path, outcome.job.raw, outcome.reason)
+
+
+def _sentence(flow: FlowDetail, exception: BaseException | None) -> str:
+    told = "; ".join(dict.fromkeys(_failures(flow)))
+    if told:
+        return told[:REASON_LIMIT]
+    return _describe(exception) if exception else f"The flow ended as {flow.state} without a recorded failure."
+
+
+def _failures(flow: FlowDetail) -> Iterator[str]:
+    for atom in flow:
+        if atom.failure is not None:
+            yield f"{atom.name}: {atom.failure.exception_str}"
+        if atom.revert_failure is not None:
+            yield f"revert of {atom.name}: {atom.revert_failure.exception_str}"
+
+
+def _describe(exception: BaseException) -> str:
+    return f"{type(exception).__name__}: {exception}"[:REASON_LIMIT]
