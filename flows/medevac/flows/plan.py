@@ -46,7 +46,7 @@ class Plan:
     adopted: tuple[int, ...]
     """Records up to the baseline that were still live: somebody has begun already, and once is enough."""
     since: float | None
-    """Nova's time of the newest such record: later queries need nothing older."""
+    """Nova's time of the newest such record where there are many: later queries need nothing older."""
     servers: tuple[PlannedServer, ...]
     left: tuple[LeftServer, ...]
 

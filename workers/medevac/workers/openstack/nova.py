@@ -93,8 +93,10 @@ class NovaCloud:
         return project_names(self._cloud)
 
     def take_out(self, service: HostService, reason: str) -> None:
-        """Force *service* down and disable it: one request."""
-        wanted: Json = {"forced_down": True, "status": "disabled", "disabled_reason": reason[:_LONGEST_REASON]}
+        """Force *service* down and disable it: one request.  What was disabled before keeps its own reason."""
+        wanted: Json = {"forced_down": True}
+        if service.enabled:
+            wanted |= {"status": "disabled", "disabled_reason": reason[:_LONGEST_REASON]}
         self._update(service, wanted, f"force {service.host} down and disable it")
 
     def put_back(self, service: HostService, original: HostService) -> None:
