@@ -83,7 +83,7 @@ def _load(name: str, entry: Entry) -> click.Command:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "medevac":
             raise
-        raise click.ClickException(
+        raise MedevacError(
             f"'{name}' needs {error.name}; install it with: pip install 'medevac[{entry.extra}]'"
         ) from error
     if not isinstance(command, click.Command):

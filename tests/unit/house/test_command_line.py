@@ -65,6 +65,15 @@ def test_without_click_one_sentence_says_what_to_install() -> None:
     assert done.stderr == "medevac: the command line needs click; install it with: pip install 'medevac[cli]'\n"
 
 
+def test_without_its_library_a_sub_command_says_which_extra_brings_it() -> None:
+    done = python(
+        "import sys; sys.modules['yaml'] = None; sys.argv[1:] = ['policy', '--help'];"
+        "from medevac.cli.main import main; main()"
+    )
+    assert done.returncode == 1
+    assert done.stderr == "medevac: 'policy' needs yaml; install it with: pip install 'medevac[worker]'\n"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
