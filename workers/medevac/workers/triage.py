@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
@@ -12,6 +13,7 @@ from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, Subject, SubjectKind
 from medevac.core.wire import decode
+from medevac.workers.housekeeping import Retention, tidy
 from medevac.workers.intake import Intake, waiting
 from medevac.workers.zookeeper import bounded
 
@@ -19,6 +21,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
+TIDY_EVERY = 3600.0
+"""Seconds between two rounds of housekeeping."""
 RAW_LIMIT = 2000
 """How many characters of an unreadable event are kept with its record."""
 NOBODY = Subject(SubjectKind.HOST, "unknown")
@@ -50,10 +54,14 @@ class Triage:
     def _lead(self) -> None:
         log.info("%s leads triage", self._actor)
         pause = FIRST_PAUSE
+        tidy_at = time.monotonic() + TIDY_EVERY
         while not self._stopping.is_set():
             self._wake.clear()
             try:
                 left = self.settle_waiting()
+                if time.monotonic() > tidy_at:
+                    tidy_at = time.monotonic() + TIDY_EVERY
+                    log.info("housekeeping removed %d records", tidy(self._client, Retention(), time.time()))
             except MedevacError as error:
                 log.warning("triage cannot go on for now: %s", error)
                 left = 1
