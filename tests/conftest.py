@@ -8,4 +8,4 @@ from pathlib import Path
 # The fixture modules import each other, and child processes of tests import them, by these names.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-pytest_plugins = ["tests.fixtures.zookeeper"]
+pytest_plugins = ["tests.fixtures.zookeeper", "tests.fixtures.agent"]

@@ -54,7 +54,7 @@ def _replay_all(settings: Settings) -> int:
 
 
 def _check(settings: Settings) -> int:
-    Spool(settings.spool).prepare()
+    Spool(settings.spool).check()
     sys.stdout.write(f"spool {settings.spool}: {len(Spool(settings.spool).waiting())} events wait\n")
     with Poster(settings.zookeeper, settings.timeout) as poster:
         poster.check()
