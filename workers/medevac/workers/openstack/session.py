@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -87,7 +88,10 @@ def _first(interfaces: list[str] | str | None) -> str | None:
 def _configured(cloud: str | None) -> CloudRegion:
     wanted = f"cloud '{cloud}'" if cloud else "the cloud of OS_CLOUD or OS_*"
     try:
-        found = OpenStackConfig(app_name=AGENT, app_version=version(AGENT)).get_one(cloud)
+        with warnings.catch_warnings():
+            # The SDK announces the end of its own export to InfluxDB to everybody, used or not.
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            found = OpenStackConfig(app_name=AGENT, app_version=version(AGENT)).get_one(cloud)
     except (openstack.exceptions.ConfigException, keystone.AuthPluginException) as error:
         message = f"{wanted}: {error}. {CloudNotConfiguredError.__doc__}"
         raise CloudNotConfiguredError(message) from error

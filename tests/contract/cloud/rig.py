@@ -1,0 +1,171 @@
+"""A stage on a real Nova whose hosts can be killed by scripts.
+
+MEDEVAC_TEST_CLOUD        the cloud in clouds.yaml; everything on its hosts is at our mercy
+MEDEVAC_TEST_CLOUD_RIG    a folder with kill-host.sh (-p HOST: power loss) and start-host.sh (HOST)
+MEDEVAC_TEST_CLOUD_STATE  the folder in which the rig's processes keep hosts/ (fail_spawn) and run/*.pid
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from novaclient import client as novaclient_client
+
+from medevac.core.errors import RefusedError
+from medevac.flows.ports import Cloud, HostService
+from medevac.workers.openstack.nova import NovaCloud
+from medevac.workers.openstack.session import open_session
+from tests.contract.cloud.stage import service, until
+
+NAME = "contract"
+_FLAVOR = "m1.rig"
+
+
+class RigStage:
+    """Implements Stage on a real Nova.  The administrator's and the owner's acts go through novaclient."""
+
+    def __init__(self, cloud: str) -> None:
+        session = open_session(cloud)
+        self.cloud: Cloud = NovaCloud(session)
+        self.patience = 60.0
+        self.pause = 0.3
+        self._admin: Any = novaclient_client.Client("2.90", session=session.session, region_name=session.region)
+        self._scripts = Path(os.environ["MEDEVAC_TEST_CLOUD_RIG"])
+        self.hosts = tuple(sorted(found.host for found in self._admin.services.list(binary="nova-compute")))
+        aggregate = next(a for a in self._admin.aggregates.list() if set(a.hosts) >= set(self.hosts))
+        self.aggregate: str = aggregate.name
+        self.zone: str = aggregate.availability_zone
+        access = session.session.auth.get_access(session.session)  # type: ignore[union-attr] # it has logged in
+        self.project = str(access.project_name)
+        self._flavor = next(f.id for f in self._admin.flavors.list() if f.name == _FLAVOR)
+        endpoint = session.session.get("/v2/images", endpoint_filter={"service_type": "image"})
+        self._image = endpoint.json()["images"][0]["id"]
+
+    def reset(self) -> None:
+        """Make the stage as every test expects it."""
+        for host in self.hosts:
+            self._put_in_service(host)
+        for found in self._ours():
+            self._admin.servers.force_delete(found.id)
+        until(self, lambda: not self._ours(), "the servers of earlier tests are gone")
+
+    def boot(self, host: str, count: int = 1, *, vm_state: str = "active", locked: bool = False) -> tuple[str, ...]:
+        kinds = {"nics": "none", "availability_zone": f"{self.zone}:{host}"}
+        ids = tuple(self._admin.servers.create(NAME, self._image, self._flavor, **kinds).id for _ in range(count))
+        for server_id in ids:
+            self._bring_to(server_id, vm_state)
+            if locked:
+                self._admin.servers.lock(server_id)
+        return ids
+
+    def delete(self, server_id: str) -> None:
+        self._admin.servers.delete(server_id)
+        until(self, lambda: self.cloud.server(server_id) is None, "the server is deleted")
+
+    def cut_power(self, host: str) -> None:
+        self._script("kill-host.sh", "-p", host)
+
+    def bring_back(self, host: str) -> None:
+        before = service(self, host).updated_at
+        self._script("start-host.sh", host)
+        until(self, lambda: (service(self, host).updated_at or 0) > (before or 0), f"{host} has reported")
+        until(self, lambda: all(m.status != "done" for m in self.cloud.evacuations_from(host)), f"{host} is clean")
+
+    @contextmanager
+    def leave_only(self, host: str) -> Iterator[None]:
+        others = [self._admin.services.list(host=name, binary="nova-compute")[0] for name in self.hosts if name != host]
+        changed = [other.id for other in others if other.status == "enabled"]
+        for other in changed:
+            self._admin.services.disable(other)
+        try:
+            yield
+        finally:
+            for other in changed:
+                self._admin.services.enable(other)
+
+    @contextmanager
+    def break_spawning(self) -> Iterator[None]:
+        knob = self._state() / "hosts" / "fail_spawn"
+        knob.write_text("-1")
+        try:
+            yield
+        finally:
+            knob.unlink()
+
+    @contextmanager
+    def never_begin(self) -> Iterator[None]:
+        """Freeze nova-conductor; unlike the others' doing, Nova begins when the context ends."""
+        parent = int((self._state() / "run" / "nova-conductor.pid").read_text())
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        processes = [parent, *map(int, children)]
+        _signal(processes, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal(processes, signal.SIGCONT)
+
+    def _bring_to(self, server_id: str, vm_state: str) -> None:
+        self._await_state(server_id, "active")
+        acts: dict[str, Callable[[], object]] = {
+            "active": lambda: None,
+            "stopped": lambda: self._admin.servers.stop(server_id),
+            "paused": lambda: self._admin.servers.pause(server_id),
+            "error": lambda: self._admin.servers.reset_state(server_id, "error"),
+        }
+        acts[vm_state]()
+        self._await_state(server_id, vm_state)
+
+    def _await_state(self, server_id: str, vm_state: str) -> None:
+        def there() -> bool:
+            found = self.cloud.server(server_id)
+            return found is not None and found.vm_state == vm_state and not found.task_state
+
+        until(self, there, f"server {server_id} is {vm_state}")
+
+    def _put_in_service(self, host: str) -> None:
+        found = service(self, host)
+        if not found.forced_down and found.enabled and found.state == "up" and self._beats(host):
+            return
+        self.bring_back(host)
+        wanted = HostService(
+            "", host, "", enabled=True, state="up", forced_down=False, disabled_reason="", updated_at=0
+        )
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                self.cloud.put_back(found, wanted)
+            except RefusedError:
+                assert time.monotonic() < deadline
+                time.sleep(self.pause)
+            else:
+                break
+        until(self, lambda: service(self, host).state == "up", f"{host} is up")
+
+    def _beats(self, host: str) -> bool:
+        return (self._state() / "run" / "hosts" / f"{host}.pid").exists()
+
+    def _ours(self) -> list[Any]:
+        listed: list[Any] = self._admin.servers.list(detailed=True, search_opts={"all_tenants": True})
+        return [found for found in listed if found.name.startswith(NAME)]
+
+    def _script(self, name: str, *arguments: str) -> None:
+        subprocess.run([self._scripts / name, *arguments], check=True, timeout=self.patience, stdout=subprocess.DEVNULL)
+
+    def _state(self) -> Path:
+        folder = os.environ.get("MEDEVAC_TEST_CLOUD_STATE")
+        if folder is None:
+            pytest.skip("needs MEDEVAC_TEST_CLOUD_STATE, to reach into the real Nova")
+        return Path(folder)
+
+
+def _signal(processes: list[int], number: signal.Signals) -> None:
+    for process in processes:
+        os.kill(process, number)

@@ -1,0 +1,118 @@
+"""Contract of the Cloud port: what is read, and how it is said."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from tests.contract.cloud.stage import Stage, at_rest, evacuated, lose, server, service
+
+HOUR = 3600.0
+
+
+def test_a_host_that_nova_does_not_know_has_no_service(stage: Stage) -> None:
+    assert stage.cloud.host_service("no-such-host") is None
+
+
+def test_the_service_of_a_live_host_is_up_enabled_and_not_forced_down(stage: Stage) -> None:
+    found = service(stage, stage.hosts[0])
+    assert (found.host, found.zone, found.state) == (stage.hosts[0], stage.zone, "up")
+    assert (found.enabled, found.forced_down, found.disabled_reason) == (True, False, "")
+    assert found.id
+    assert found.updated_at is not None
+    assert abs(found.updated_at - time.time()) < HOUR
+
+
+def test_a_host_is_in_its_aggregates(stage: Stage) -> None:
+    assert stage.aggregate in stage.cloud.host_aggregates(stage.hosts[0])
+    assert stage.cloud.host_aggregates("no-such-host") == ()
+
+
+def test_an_empty_host_has_no_servers(stage: Stage) -> None:
+    stage.boot(stage.hosts[0])
+    assert stage.cloud.servers_on(stage.hosts[1]) == ()
+
+
+def test_a_host_that_nova_does_not_know_has_no_servers(stage: Stage) -> None:
+    assert stage.cloud.servers_on("no-such-host") == ()
+
+
+def test_all_servers_of_a_host_are_listed_and_only_those(stage: Stage) -> None:
+    here = stage.boot(stage.hosts[0], 3)
+    stage.boot(stage.hosts[1])
+    assert {found.id for found in stage.cloud.servers_on(stage.hosts[0])} == set(here)
+
+
+def test_a_running_server_is_described_in_full(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    (found,) = stage.cloud.servers_on(stage.hosts[0])
+    assert (found.id, found.host, found.zone) == (server_id, stage.hosts[0], stage.zone)
+    assert (found.vm_state, found.task_state, found.power_state) == ("active", "", 1)
+    assert (found.locked, found.launched, found.fault) == (False, True, "")
+    assert found.name
+    assert found.flavor
+    assert found.image_id
+    assert stage.cloud.project_names()[found.project_id] == stage.project
+    assert abs(found.updated_at - time.time()) < HOUR
+
+
+def test_a_server_looks_the_same_alone_and_in_the_list(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    assert stage.cloud.servers_on(stage.hosts[0]) == (server(stage, server_id),)
+
+
+def test_a_stopped_server_is_listed_as_stopped(stage: Stage) -> None:
+    stage.boot(stage.hosts[0], vm_state="stopped")
+    (found,) = stage.cloud.servers_on(stage.hosts[0])
+    assert (found.vm_state, found.power_state) == ("stopped", 4)
+
+
+def test_a_paused_server_is_listed_as_paused(stage: Stage) -> None:
+    stage.boot(stage.hosts[0], vm_state="paused")
+    assert [found.vm_state for found in stage.cloud.servers_on(stage.hosts[0])] == ["paused"]
+
+
+def test_a_locked_server_is_listed_as_locked(stage: Stage) -> None:
+    stage.boot(stage.hosts[0], locked=True)
+    assert [found.locked for found in stage.cloud.servers_on(stage.hosts[0])] == [True]
+
+
+def test_a_server_that_nova_does_not_know_is_none(stage: Stage) -> None:
+    assert stage.cloud.server(str(uuid.uuid4())) is None
+
+
+def test_a_deleted_server_is_gone(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    stage.delete(server_id)
+    assert stage.cloud.server(server_id) is None
+    assert stage.cloud.servers_on(stage.hosts[0]) == ()
+
+
+def test_a_deleted_server_is_among_the_changed_ones(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    before = server(stage, server_id).updated_at
+    stage.delete(server_id)
+    changed = {found.id: found for found in stage.cloud.servers_changed_since(before)}
+    assert changed[server_id].vm_state == "deleted"
+
+
+def test_a_moved_server_is_among_the_changed_ones_with_its_new_host(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    before = server(stage, server_id).updated_at
+    lose(stage, stage.hosts[0])
+    record = evacuated(stage, stage.hosts[0], server_id)
+    changed = {found.id: found for found in stage.cloud.servers_changed_since(before)}
+    assert changed[server_id].host == record.destination
+
+
+def test_what_did_not_change_since_is_not_listed(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    assert stage.cloud.servers_changed_since(at_rest(stage, server_id).updated_at + 1) == ()
+
+
+def test_a_host_without_evacuations_has_no_records(stage: Stage) -> None:
+    assert stage.cloud.evacuations_from("no-such-host") == ()
+
+
+def test_every_project_has_a_name(stage: Stage) -> None:
+    assert stage.project in stage.cloud.project_names().values()
