@@ -6,6 +6,7 @@ ZooKeeper is broken, and creating an event that exists is success: two processes
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -110,9 +111,16 @@ class Poster:
     def close(self) -> None:
         """End the session, or leave it to expire when ZooKeeper does not answer at once."""
         # stop() joins kazoo's threads without a limit, and those can hang in a resolver or a dead connection.
-        goodbye = threading.Thread(target=self._client.stop, daemon=True)
+        goodbye = threading.Thread(target=_say_goodbye, args=(self._client,), daemon=True)
         goodbye.start()
         goodbye.join(CLOSING_LIMIT if self._client.connected else 0.0)
+
+
+def _say_goodbye(client: KazooClient) -> None:
+    # Whatever kazoo raises here, there is nobody left to tell: the events are stored, or kept on disk.
+    with contextlib.suppress(Exception):
+        client.stop()
+        client.close()
 
 
 def _client(address: str, seconds: float) -> KazooClient:
