@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 import pytest
 
+from medevac.sandbox.cloud.server import RunningCloud
+from medevac.workers.openstack.nova import connect
 from tests.contract.cloud.rig import RigStage
 from tests.contract.cloud.stage import Stage
+from tests.contract.cloud.worlds import QUICK, SITE, WorldStage
 
 PATIENT = pytest.mark.timeout(300)
 
 
-@pytest.fixture(params=[pytest.param("real", marks=(pytest.mark.real_nova, PATIENT))])
-def stage(request: pytest.FixtureRequest) -> Stage:
-    """Return a cloud with empty hosts that are up."""
-    real = _rig()
-    real.reset()
-    return real
+@contextmanager
+def _simulated() -> Iterator[Stage]:
+    with RunningCloud(SITE, QUICK) as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.addresses.environment().items():
+            patch.setenv(name, value)
+        cloud = connect()
+        yield WorldStage(running.world, cloud)
+        cloud.close()
+
+
+@contextmanager
+def _real() -> Iterator[Stage]:
+    rig = _rig()
+    rig.reset()
+    yield rig
 
 
 @cache
@@ -27,3 +41,13 @@ def _rig() -> RigStage:
     if name is None:
         pytest.skip("MEDEVAC_TEST_CLOUD names no cloud to play on (tests/contract/cloud/rig.py says how)")
     return RigStage(name)
+
+
+STAGES: dict[str, Callable[[], AbstractContextManager[Stage]]] = {"simulated": _simulated, "real": _real}
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=(pytest.mark.real_nova, PATIENT))])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Return a cloud with empty hosts that are up."""
+    with STAGES[request.param]() as stage:
+        yield stage

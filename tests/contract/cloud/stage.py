@@ -50,6 +50,9 @@ class Stage(Protocol):
     def never_begin(self) -> AbstractContextManager[None]:
         """Let Nova accept evacuations without beginning them, as long as the context lasts."""
 
+    def lose_cell_of(self, host: str) -> AbstractContextManager[None]:
+        """Let Nova's API not reach the database of the cell of *host*, as long as the context lasts."""
+
 
 def until(stage: Stage, look: Callable[[], T | None], what: str) -> T:
     """Return what *look* finds, as soon as it finds anything; fail the test when *stage* runs out of patience."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 
+import pytest
+
+from medevac.core.errors import CellDownError
 from tests.contract.cloud.stage import Stage, at_rest, evacuated, lose, server, service
 
 HOUR = 3600.0
@@ -116,3 +119,12 @@ def test_a_host_without_evacuations_has_no_records(stage: Stage) -> None:
 
 def test_every_project_has_a_name(stage: Stage) -> None:
     assert stage.project in stage.cloud.project_names().values()
+
+
+def test_a_host_whose_cell_is_down_is_not_taken_for_empty(stage: Stage) -> None:
+    stage.boot(stage.hosts[0])
+    with stage.lose_cell_of(stage.hosts[0]):
+        assert service(stage, stage.hosts[0]).state == "unknown"
+        with pytest.raises(CellDownError):
+            stage.cloud.servers_on(stage.hosts[0])
+    assert len(stage.cloud.servers_on(stage.hosts[0])) == 1
