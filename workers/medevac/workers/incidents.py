@@ -60,7 +60,7 @@ def journal(client: KazooClient, incident_id: str) -> list[JournalEntry]:
     for name in sorted(bounded(client.get_children_async(layout.journal(incident_id)))):
         path = f"{layout.journal(incident_id)}/{name}"
         data, _ = bounded(client.get_async(path))
-        entries.extend(_page(data, path))
+        entries.extend(page(data, path))
     return entries
 
 
@@ -91,7 +91,8 @@ def note(transaction: TransactionRequest, incident_id: str, entries: Sequence[Jo
     transaction.create(f"{layout.journal(incident_id)}/p", encode({"entries": list(entries)}), sequence=True)
 
 
-def _page(data: bytes, path: str) -> list[JournalEntry]:
+def page(data: bytes, path: str) -> list[JournalEntry]:
+    """Return the entries of one page of a journal, read from *path*; raise MalformedDocumentError for what is none."""
     try:
         plain = json.loads(data)["entries"]
     except (ValueError, KeyError, TypeError) as error:
