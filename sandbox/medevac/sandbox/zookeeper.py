@@ -168,7 +168,7 @@ class ZookeeperServer:
         self._signal(signal.SIGCONT)
 
     def ask(self, command: str, timeout: float = 3.0) -> str:
-        """Return the answer to a four-letter command of ZooKeeper (srvr, mntr, ruok); raise OSError without one."""
+        """Return the answer to a four-letter command (srvr, mntr, ruok, envi); raise OSError without one."""
         with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
             connection.settimeout(timeout)
             connection.sendall(command.encode())
@@ -217,7 +217,7 @@ class ZookeeperServer:
             "maxClientCnxns=0",
             f"minSessionTimeout={self.min_session}",
             "maxSessionTimeout=60000",
-            "4lw.commands.whitelist=mntr,srvr,ruok",
+            "4lw.commands.whitelist=mntr,srvr,ruok,envi",
         ]
         if self._quorum:
             lines += ["initLimit=10", "syncLimit=5", "quorumListenOnAllIPs=false"]

@@ -35,7 +35,10 @@ def said(path: Path) -> list[dict[str, Any]]:
 
 
 class Step(task.Task):
-    """Takes *seconds*, or until the file *gate* exists; then raises *error* if it is given one."""
+    """Takes *seconds*, then raises *error* if it is given one.
+
+    With a *gate* the first execution waits until that file exists; later ones (another conductor's) do not.
+    """
 
     def __init__(self, name: str, seconds: float = 0.0, error: str = "", gate: str = "") -> None:
         super().__init__(name=name)
@@ -43,8 +46,9 @@ class Step(task.Task):
 
     def execute(self) -> None:
         say("execute", self.name)
-        end = time.monotonic() + (60 if self.gate else self.seconds)
-        while time.monotonic() < end and not (self.gate and Path(self.gate).exists()):
+        gated = self.gate and self._first()
+        end = time.monotonic() + (60 if gated else self.seconds)
+        while time.monotonic() < end and not (gated and Path(self.gate).exists()):
             time.sleep(0.02)
         say("executed", self.name)
         if self.error:
@@ -52,6 +56,13 @@ class Step(task.Task):
 
     def revert(self, **_: object) -> None:
         say("revert", self.name)
+
+    def _first(self) -> bool:
+        try:
+            Path(f"{self.gate}.{self.name}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 class NeedsPorts(task.Task):

@@ -183,6 +183,7 @@ class Board(ZookeeperJobBoard):
         except (KazooException, StoreUnreachableError):
             self._recheck.set()
             return
+        raw = raw or b""
         try:
             job = parse(self, path, raw, stat)
         except MalformedPostingError as error:
@@ -206,7 +207,7 @@ class Board(ZookeeperJobBoard):
     def _release_own_locks(self) -> None:
         # A claim or abandonment whose acknowledgement was lost can leave a lock that belongs to our living session, and
         # that nobody works under.  Only the claiming thread comes here, so none of our claims is under way now.
-        session = self._client.client_id[0]
+        session = (self._client.client_id or (None,))[0]
         for path in self._locked - self._running.keys():
             stat = bounded(self._client.exists_async(path + self.LOCK_POSTFIX))
             if stat is not None and stat.ephemeralOwner == session:

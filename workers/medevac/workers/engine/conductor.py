@@ -206,8 +206,10 @@ class Conductor(NonBlockingConductor):
             if state == states.SCHEDULING:
                 stopped_by = self._ask_hook(job, claim)
             if stopped_by is not None or self.waker.is_stopped():
-                engine.suspend()
                 suspended = True
+                # Left running when it is fenced out: it waits for its running steps, and ends at its first write.
+                with contextlib.suppress(FencedOutError):
+                    engine.suspend()
         self._notify("running_end", job, engine)
         return stopped_by
 
