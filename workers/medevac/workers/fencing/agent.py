@@ -19,7 +19,7 @@ OFF = 2
 _OFF_WORD = re.compile(rb"\boff\b", re.IGNORECASE)
 _LONGEST = 300
 """Characters of the agent's words that are kept."""
-_GRACE = 5.0
+_GRACE = 1.0
 """Seconds in which the pipes of a killed agent must close."""
 
 
@@ -106,6 +106,8 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
 
 
 def _presentable(output: bytes, secrets: Iterable[str]) -> str:
