@@ -34,16 +34,18 @@ class Binder:
         *,
         readers: Mapping[type, Callable[[Binder, Node, Path], Any]] | None = None,
         reserved: Mapping[str, str] | None = None,
+        synonyms: Mapping[str, str] | None = None,
     ) -> None:
         """Report to *problems*.
 
         *readers* read the types whose written form is not that of a plain dataclass; *reserved* are the words that a
-        later release will read, with what they will say.
+        later release will read, with what they will say; *synonyms* are words of others, with the right ones.
         """
         self.problems = problems
         self.places: dict[Path, Place] = {}
         self._readers = readers or {}
         self._reserved = reserved or {}
+        self._synonyms = synonyms or {}
 
     def read(self, hint: Any, node: Node, path: Path, said: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - a type hint is any object, and so is its value
         """Return the value of type *hint* that *node* stands for, or None when it stands for none.
@@ -97,11 +99,16 @@ class Binder:
         for key, field in fields.items():
             if field.name in values or _has_default(field):
                 continue
-            if key not in given and not closest([word for word in given if word not in fields], key):
+            if key not in given and not self._misspelt(key, given, fields):
                 place, label = whose
                 self.problems.error(_first_letter(place), f"'{key}' is missing in {label}", field.metadata["about"])
             stand_ins[field.name] = _stand_in(hints[field.name])
         return stand_ins
+
+    def _misspelt(self, key: str, given: Iterable[str], fields: Iterable[str]) -> bool:
+        """Tell whether an unknown word of *given*, reported already, was meant to be *key*."""
+        known = tuple(fields)
+        return any(closest(known, word, self._synonyms) == key for word in given if word not in known)
 
     def place(self, *path: str | int) -> Place:
         """Return where the value at *path* stands, or the closest thing around it that has a place."""
@@ -114,7 +121,8 @@ class Binder:
         if isinstance(node, Entries):
             return node.entries
         if not isinstance(node, Unread):
-            self.problems.error(node.place, f"{label} wants 'key: value' lines, not {_kind(node)}")
+            hint = "write 'key: value' in lines below, or {key: value} in braces"
+            self.problems.error(node.place, f"{label} wants 'key: value' lines, not {_kind(node)}", hint)
         return None
 
     def unknown(self, word: Text, kind: str, where: str, choices: Iterable[str]) -> None:
@@ -124,7 +132,7 @@ class Binder:
             self.problems.error(word.place, message, "leave it out in this release")
             return
         message = f"{quoted(word.value)} is not a {kind} {where}".rstrip()
-        self.problems.error(word.place, message, did_you_mean(word.value, choices))
+        self.problems.error(word.place, message, did_you_mean(word.value, choices, self._synonyms))
 
     def text(self, node: Node, path: Path) -> Text | None:
         """Return *node* if it is one text with something in it; None, with a problem, otherwise."""
@@ -267,4 +275,4 @@ def _kind(node: Node) -> str:
         return "a list"
     if isinstance(node, Entries):
         return "'key: value' lines"
-    return "nothing" if isinstance(node, Text) and node.empty else "a text"
+    return "an empty place" if isinstance(node, Text) and node.empty else "a text"

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.grammar import Draft, UnreadStep
 from medevac.flows.policy.language import (
+    FAILURES,
     HOST_DOWN,
+    REPORTED,
     Disable,
     Evacuate,
     Fence,
@@ -71,7 +73,7 @@ def _check_flow(draft: Draft, failure: str, flow: Flow) -> None:
         index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Leave))
         message = "'leave' means that nothing is done, yet other steps stand beside it"
         draft.problems.error(draft.place("when", failure, index), message, "keep either")
-    _check_disabled(draft, failure, flow)
+    _check_effect(draft, failure, flow)
     _check_deadline(draft, failure, flow)
 
 
@@ -81,10 +83,19 @@ def _misplaced(step: Step, earlier: Sequence[Step]) -> Iterator[tuple[str, str]]
             yield f"'{cls.word}' before '{needed.word}': {otherwise}", f"put '- {needed.word}' above"
 
 
-def _check_disabled(draft: Draft, failure: str, flow: Flow) -> None:
-    if flow.step(Evacuate) and not flow.step(Disable):
+def _check_effect(draft: Draft, failure: str, flow: Flow) -> None:
+    """Warn when the flow is sound, but will not do what its author probably expects."""
+    if flow.leaves:
+        return
+    place = draft.place("when", failure)
+    if failure not in REPORTED and failure in FAILURES:
+        draft.problems.warning(place, f"nothing in this release reports {failure}: this flow is only kept")
+    if not flow.step(Evacuate):
+        hint = "add '- evacuate', or write 'leave'"
+        draft.problems.warning(place, "this flow brings no server back, and is not carried out", hint)
+    elif not flow.step(Disable):
         index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Evacuate))
-        message = "'evacuate' without 'disable': Nova refuses until it has noticed by itself that the host is down"
+        message = "'evacuate' without 'disable': Nova evacuates only from a host that it knows to be down"
         draft.problems.warning(draft.place("when", failure, index), message, "put '- disable' above")
 
 

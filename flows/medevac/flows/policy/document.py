@@ -157,6 +157,8 @@ class _Composer:
         if level > MOST_LEVELS:
             self._problems.error(place, f"nested more than {MOST_LEVELS} levels deep", "is a bracket or dash too many?")
             raise _AbandonedError
+        if self._problems.full:
+            raise _AbandonedError
         if isinstance(event, AliasEvent):
             message = "a word that begins with '*' is an alias in YAML, and aliases are not read"
             self._problems.error(place, message, 'quote a wildcard: "*"')

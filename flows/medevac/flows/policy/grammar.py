@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from medevac.flows.policy.binding import Binder, Path
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text
-from medevac.flows.policy.language import EVERYONE, FAILURES, RESERVED, STEPS, Flow, Match, Policy, Step
+from medevac.flows.policy.language import EVERYONE, FAILURES, RESERVED, STEPS, SYNONYMS, Flow, Match, Policy, Step
 from medevac.flows.policy.problems import Place, Problems, quoted
 
 _BESIDE = "on_failure"
@@ -40,7 +40,7 @@ class Draft:
 
 def read_policy(node: Node, problems: Problems) -> Draft | None:
     """Return the policy that *node* says, with everything that is wrong in *problems*; None when it says none."""
-    binder = Binder(problems, readers={Match: _match, Flow: _flow}, reserved=RESERVED)
+    binder = Binder(problems, readers={Match: _match, Flow: _flow}, reserved=RESERVED, synonyms=SYNONYMS)
     policy = binder.read_dataclass(Policy, node, (), "a policy")
     if policy is None:
         return None
@@ -79,6 +79,11 @@ def _flow(binder: Binder, node: Node, path: Path) -> Flow | None:
 def _step(binder: Binder, node: Node, path: Path) -> Step:
     if isinstance(node, Entries):
         return _step_with_parameters(binder, node, path)
+    if isinstance(node, Items):
+        binder.problems.error(
+            node.place, "a step is a word, or a word with parameters, not a list", "leave the brackets out"
+        )
+        return UnreadStep()
     word = binder.text(node, path)
     if word is None:
         return UnreadStep()

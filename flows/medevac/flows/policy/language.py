@@ -31,9 +31,12 @@ FAILURES: Mapping[str, str] = {
 }
 """Every failure that `when` may name, and what it means."""
 
+REPORTED = frozenset({HOST_DOWN})
+"""The failures that something in this release reports; promises for the others wait for their detectors."""
+
 RESERVED: Mapping[str, str] = {
     "allow": "a ceiling on what may be done to a server",
-    "on_failure": "what happens when a whole flow fails",
+    "on_failure": "what happens when anything but an evacuation fails",
     "not": "servers that are not meant",
     "tag": "server tags",
     "flow": "the name of a shared flow",
@@ -48,6 +51,23 @@ RESERVED: Mapping[str, str] = {
     "revert": "the undoing of the whole flow",
 }
 """Words that a later release will read: today they are errors that say so, and not unknown words."""
+
+SYNONYMS: Mapping[str, str] = {
+    "on": "when",
+    "name": "policy",
+    "description": "about",
+    "zone": "az",
+    "availability_zone": "az",
+    "tenant": "project",
+    "instance": "server",
+    "vm": "server",
+    "force_down": "disable",
+    "ignore": "leave",
+    "skip": "leave",
+    "urgent": "critical",
+    "medium": "normal",
+}
+"""Words that other tools use, and ours for the same thing: only for "did you mean"."""
 
 
 def said(about: str, *, key: str = "", least: float | None = None, most: float | None = None) -> dict[str, object]:
@@ -116,7 +136,10 @@ class OnFailure:
 
     retry: int = field(default=2, metadata=said("How often the step is tried again.", least=0, most=100))
     wait: Duration = field(
-        default=Duration(15), metadata=said("How long to wait before each new try.", least=0, most=3600)
+        default=Duration(15),
+        metadata=said(
+            "How long to wait before the second try; each further one waits as much longer.", least=0, most=3600
+        ),
     )
     then: Then = field(default=Then.SKIP, metadata=said("What happens when all tries have failed."))
 

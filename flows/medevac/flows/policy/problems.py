@@ -6,13 +6,17 @@ import difflib
 import enum
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from medevac.core.errors import MedevacError
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """Exactly what YAML 1.1 counts as a line break; str.splitlines knows more of them, and the numbers would differ."""
+
+MOST_PROBLEMS = 100
+"""In one file; what comes after is not told."""
 
 _SHOWN_BEFORE = 60
 _SHOWN = 100
@@ -136,7 +140,16 @@ class Problems:
         with_lines = (self._with_line(problem) for problem in self._found)
         return tuple(sorted(with_lines, key=lambda problem: (problem.line, problem.column)))
 
+    @property
+    def full(self) -> bool:
+        """Tell whether so much is wrong that to look further would help nobody."""
+        return len(self._found) > MOST_PROBLEMS
+
     def _note(self, place: Place, message: str, hint: str, severity: Severity) -> None:
+        if self.full:
+            return
+        if len(self._found) == MOST_PROBLEMS:
+            message, hint, severity = "there are more problems", f"mend the first {MOST_PROBLEMS}", Severity.ERROR
         self._found.append(Problem(self.file, place.line, place.column, place.length, message, hint, severity))
 
     def _with_line(self, found: Problem) -> Problem:
@@ -153,15 +166,17 @@ def quoted(text: str) -> str:
     return repr(short)
 
 
-def closest(choices: Iterable[str], word: str) -> str:
+def closest(choices: Iterable[str], word: str, synonyms: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the choice that *word* was probably meant to be; empty when none is close."""
     known = {choice.lower(): choice for choice in choices}
+    if synonyms.get(word) in known:
+        return known[synonyms[word]]
     close = difflib.get_close_matches(word.lower()[:_QUOTED], known, n=1)
     return known[close[0]] if close else ""
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
+def did_you_mean(word: str, choices: Iterable[str], synonyms: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return "did you mean 'x'?" for the choice closest to *word*; when none is close, all of them."""
     known = tuple(choices)
-    meant = closest(known, word)
+    meant = closest(known, word, synonyms)
     return f"did you mean '{meant}'?" if meant else "known are: " + ", ".join(known)

@@ -25,8 +25,14 @@ _MEANINGS = (
 )
 """A part of PyYAML's message, what it means, what to do."""
 
-_WHERE_IT_BEGAN = ("expected ',' or ']'", "expected ',' or '}'", "found unexpected end of stream")
-"""Messages whose own place is the end of the file or near it: where the bracket or quote was opened helps more."""
+_WHERE_IT_BEGAN = (
+    "expected ',' or ']'",
+    "expected ',' or '}'",
+    "found unexpected end of stream",
+    "could not find expected ':'",
+    "expected alphabetic or numeric character",
+)
+"""Messages whose own place is behind the mistake, or the end of the file: where the thing was begun helps more."""
 
 
 def explain(error: yaml.YAMLError, text: str) -> tuple[Place, str, str]:
