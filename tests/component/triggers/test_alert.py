@@ -133,6 +133,14 @@ def test_a_site_without_an_intake_leaves_the_event_on_disk(agent: Agent) -> None
     assert "has no /events: start a worker there once" in agent.log
 
 
+def test_an_agent_whose_kazoo_is_broken_keeps_the_event_and_says_so(agent: Agent) -> None:
+    (agent.folder / "kazoo.py").write_text("raise ImportError('half an upgrade')")
+    assert agent.run(ALERT, PYTHONPATH=str(agent.folder)) == (0, "")
+    assert len(agent.spool.waiting()) == 1
+    assert "kept in" in agent.log
+    assert "half an upgrade" in agent.log
+
+
 @pytest.fixture
 def frozen(zk: KazooClient, zookeeper: ZookeeperServer) -> Iterator[ZookeeperServer]:
     """Return the test's ZooKeeper, which accepts connections and answers nothing until resume() is called."""

@@ -49,8 +49,12 @@ def handle_alert(environment: Mapping[str, str]) -> None:
     try:
         said = _handle(environment, settings, log)
     except Exception as error:  # noqa: BLE001 - the last resort: Pacemaker would not show a traceback to anybody
-        said = f"unexpected {type(error).__name__}: {error}; please report this as a bug"
+        said = _bug(error)
     log.write(f"{said} [{(time.monotonic() - started) * 1000:.0f} ms]")
+
+
+def _bug(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}: {error}; please report this as a bug"
 
 
 def _handle(environment: Mapping[str, str], settings: Settings, log: Log) -> str:
@@ -89,9 +93,9 @@ def _post(event: Event, spool: Spool | None, settings: Settings, log: Log) -> st
     kept = f"kept in {spool.folder}" if spool else "NOT KEPT: no spool folder takes it"
     if not settings.zookeeper:
         return f"{kept}; no ZooKeeper address: set the alert's recipient or MEDEVAC_ZOOKEEPER"
-    from medevac.triggers.post import Poster  # noqa: PLC0415 - see above
-
     try:
+        from medevac.triggers.post import Poster  # noqa: PLC0415 - see above
+
         with Poster(settings.zookeeper, settings.timeout) as poster:
             new = poster.post(event)
             if spool:
@@ -100,6 +104,8 @@ def _post(event: Event, spool: Spool | None, settings: Settings, log: Log) -> st
             replayed = _replay(spools(settings), poster, log)
     except MedevacError as error:
         return f"{kept}; {error}"
+    except Exception as error:  # noqa: BLE001 - whatever broke (kazoo gone after an upgrade), the event is on disk
+        return f"{kept}; {_bug(error)}"
     return f"{kept}, with {replayed} older" if replayed else kept
 
 

@@ -30,9 +30,10 @@ _PAUSE = 0.05
 CLOSING_LIMIT = 0.25
 """Seconds granted to saying goodbye, so that the server need not keep the session until it expires."""
 
-# kazoo warns about each refused connection; ours is one sentence for the whole attempt.
-logging.getLogger("kazoo").addHandler(logging.NullHandler())
-logging.getLogger("kazoo").propagate = False
+# kazoo would warn about each refused connection; ours is one sentence for the whole attempt.
+_silence = logging.getLogger(f"{__name__}.kazoo")
+_silence.addHandler(logging.NullHandler())
+_silence.propagate = False
 
 
 class _Handler(SequentialThreadingHandler):  # type: ignore[misc] # kazoo ships no type hints
@@ -130,7 +131,9 @@ def _client(address: str, seconds: float) -> KazooClient:
         max_tries=-1, delay=0.02, backoff=2, max_jitter=0.2, max_delay=0.2, sleep_func=handler.sleep_func
     )
     # The shortest session that the server grants: a left one costs it least.
-    return KazooClient(hosts=address, timeout=max(seconds, 0.1), handler=handler, connection_retry=retry)
+    return KazooClient(
+        hosts=address, timeout=max(seconds, 0.1), handler=handler, connection_retry=retry, logger=_silence
+    )
 
 
 def replay(spool: Spool, poster: Poster, *, limit: int | None = None, older_than: float = 0.0) -> int:
