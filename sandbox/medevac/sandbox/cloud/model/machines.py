@@ -1,0 +1,107 @@
+"""Machines: power, network and nova-compute of hosts, and what a host does to its guests when it comes back."""
+
+from __future__ import annotations
+
+import functools
+
+from medevac.sandbox.cloud.model.history import set_fault
+from medevac.sandbox.cloud.model.host import Host
+from medevac.sandbox.cloud.model.migration import Migration
+from medevac.sandbox.cloud.model.server import RUNNING, SHUT_DOWN, Server
+from medevac.sandbox.cloud.model.world import World
+
+_REBUILDING = ("rebuilding", "rebuild_block_device_mapping", "rebuild_spawning")
+
+
+def power_off(world: World, name: str, why: str = "the power was cut") -> None:
+    """Take the power from a host: its guests end at once and nova-compute with them."""
+    host = world.host(name)
+    if not host.powered:
+        return
+    host.stop_beating(world.now, world.settings.report_interval)
+    host.powered = host.compute_running = False
+    world.ledger.end_all(world.now, name, why)
+
+
+def power_on(world: World, name: str) -> None:
+    """Give a host power: after boot_seconds nova-compute starts and cleans up."""
+    host = world.host(name)
+    if host.powered:
+        return
+    host.powered = True
+    host.incarnation += 1
+    world.after(world.settings.boot_seconds, functools.partial(_booted, world, host, host.incarnation))
+
+
+def _booted(world: World, host: Host, incarnation: int) -> None:
+    if host.powered and host.incarnation == incarnation:
+        start_compute(world, host.name)
+
+
+def cut_network(world: World, name: str) -> None:
+    """Cut a host off: no heartbeat arrives, while its guests run on."""
+    host = world.host(name)
+    host.stop_beating(world.now, world.settings.report_interval)
+    host.reachable = False
+
+
+def mend_network(world: World, name: str) -> None:
+    """Connect a host again; nova-compute is still the same process and cleans nothing up."""
+    host = world.host(name)
+    host.reachable = True
+    if host.alive:
+        host.start_beating(world.now)
+
+
+def kill_compute(world: World, name: str) -> None:
+    """Kill nova-compute only: its guests run on."""
+    host = world.host(name)
+    host.stop_beating(world.now, world.settings.report_interval)
+    host.compute_running = False
+
+
+def start_compute(world: World, name: str) -> None:
+    """Start nova-compute: it destroys what was evacuated, then takes up its own servers (init_host)."""
+    host = world.host(name)
+    if not host.powered or host.compute_running:
+        return
+    host.compute_running = True
+    _destroy_evacuated(world, host)
+    for server in world.servers_on(name):
+        _take_up(world, server, host)
+    if host.alive:
+        host.start_beating(world.now)
+        world.after(world.settings.power_sync_seconds, functools.partial(_sync_power, world, host, host.incarnation))
+
+
+def _destroy_evacuated(world: World, host: Host) -> None:
+    """Source: compute/manager.py, _destroy_evacuated_instances; of several records of a server the last counts."""
+    records: dict[str, Migration] = {}
+    for migration in world.migrations.values():
+        if migration.source == host.name and migration.status in ("accepted", "pre-migrating", "done"):
+            records[migration.server_id] = migration
+    for server_id, migration in records.items():
+        world.ledger.end(world.now, server_id, host.name, "destroyed by the returning host: it was evacuated")
+        host.release(server_id)
+        migration.status, migration.updated_at = "completed", world.now
+
+
+def _take_up(world: World, server: Server, host: Host) -> None:
+    """Source: compute/manager.py, _init_instance; guests are not started (resume_guests_state_on_host_boot)."""
+    if server.vm_state in ("active", "stopped") and server.task_state in _REBUILDING:
+        server.vm_state, server.task_state = "error", None
+        set_fault(world, server, "nova-compute was restarted while the server was being rebuilt")
+    runs = host.name in world.ledger.hosts_of(server.id)
+    server.power_state = RUNNING if runs else SHUT_DOWN
+    world.touch(server)
+
+
+def _sync_power(world: World, host: Host, incarnation: int) -> None:
+    """Let Nova find out that active servers without a guest are shut off (_sync_power_states)."""
+    if host.incarnation != incarnation or not host.alive:
+        return
+    for server in world.servers_on(host.name):
+        lifeless = host.name not in world.ledger.hosts_of(server.id)
+        if lifeless and server.vm_state == "active" and server.task_state is None:
+            server.vm_state, server.power_state = "stopped", SHUT_DOWN
+            world.touch(server)

@@ -1,0 +1,194 @@
+"""Rebuild: what conductor, scheduler and destination do with an accepted evacuation, one phase after the other.
+
+Order of the phases as in compute/manager.py (rebuild_instance) and resource_tracker.py (finish_evacuation): the
+server is seen active with task_state none while its host is still the dead one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from medevac.sandbox.cloud.model import scheduler
+from medevac.sandbox.cloud.model.history import begin_event, end_action, finish_event, set_fault
+from medevac.sandbox.cloud.model.host import Host
+from medevac.sandbox.cloud.model.migration import Migration
+from medevac.sandbox.cloud.model.mishaps import take
+from medevac.sandbox.cloud.model.server import RUNNING, SHUT_DOWN, Event, Server
+from medevac.sandbox.cloud.model.world import World
+
+_PHASES = {"schedule": 0.05, "claim": 0.05, "spawn": 0.1, "spawned": 0.55, "settle": 0.15, "finish": 0.1}
+"""The share of each phase in the whole time; the sum is one."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """One rebuild under way."""
+
+    world: World
+    server: Server
+    migration: Migration
+    host: Host
+    """The destination."""
+    seconds: float
+    vm_state: str
+    """The server's state when the destination got it."""
+    event: Event
+
+
+def begin(world: World, server: Server, migration: Migration) -> None:
+    """Let nova-conductor take up the evacuation of *server*."""
+    first = server.rebuild is None
+    if first:
+        server.rebuild = migration.id
+    spread = world.settings.evacuate_spread * (2 * world.random.random() - 1)
+    seconds = world.settings.evacuate_seconds * (1 + spread)
+    world.after(seconds * _PHASES["schedule"], functools.partial(_schedule, world, server, seconds, first=first))
+
+
+def _schedule(world: World, server: Server, seconds: float, *, first: bool) -> None:
+    """Find a destination for the oldest record that is `accepted`, as nova-conductor does, stale or not."""
+    migration = next((m for m in world.migrations_of[server.id] if m.status == "accepted"), None)
+    if server.deleted or migration is None:
+        server.rebuild = None
+        return
+    event = begin_event(world, server, "evacuate", "rebuild_server")
+    if migration.forced and migration.requested_host is not None:
+        host = world.hosts[migration.requested_host]
+    else:
+        found = scheduler.choose(world, server, migration.requested_host)
+        if found is None:
+            _no_valid_host(world, server, migration, event)
+            return
+        host = found
+    host.allocate(server.id, server.flavor)
+    if not host.alive:  # the message waits in a queue that nobody reads
+        server.rebuild = None
+        return
+    job = _Job(world, server, migration, host, seconds, server.vm_state, event)
+    _later(job, "claim", _claim if first else _claim_in_vain)
+
+
+def _no_valid_host(world: World, server: Server, migration: Migration, event: Event) -> None:
+    message = "No valid host was found. There are not enough hosts available."
+    _set_status(world, migration, "error")
+    server.vm_state, server.task_state, server.rebuild = "error", None, None
+    set_fault(world, server, message)
+    finish_event(world, event, message)
+    end_action(world, server, "evacuate", message)
+    world.touch(server)
+
+
+def _claim(job: _Job) -> None:
+    if not _goes_on(job):
+        return
+    _take(job)
+    refused = take(job.world.mishaps.refuse_claims, job.host.name)
+    reason = "Insufficient compute resources: Requested instance NUMA topology cannot fit." if refused else None
+    reason = reason or scheduler.late_check(job.world, job.server, job.host)
+    if reason is not None:
+        _fail(job, f"Build of instance {job.server.id} aborted: {reason}", job.vm_state)
+        return
+    _later(job, "spawn", _spawn)
+
+
+def _claim_in_vain(job: _Job) -> None:
+    """Let the second of two evacuations that run at once end as measured: `pre-migrating` for ever."""
+    _take(job)
+
+
+def _take(job: _Job) -> None:
+    job.migration.destination = job.host.name
+    _set_status(job.world, job.migration, "pre-migrating")
+
+
+def _spawn(job: _Job) -> None:
+    if not _goes_on(job):
+        return
+    job.server.task_state = "rebuild_spawning"
+    job.world.touch(job.server)
+    _later(job, "spawned", _spawned)
+
+
+def _spawned(job: _Job) -> None:
+    if not _goes_on(job):
+        return
+    if take(job.world.mishaps.fail_spawns, job.host.name):
+        _fail(job, "Virtual Interface creation failed", "error")
+        return
+    if job.server.broken:
+        _fail(job, f"Unexpected task state of {job.server.id}: another evacuation is under way", "error")
+        return
+    job.server.vm_state, job.server.task_state, job.server.power_state = "active", None, RUNNING
+    if _to_be_stopped(job):  # the guest's moment of life is not put into the ledger
+        job.server.task_state = "powering-off"
+    else:
+        job.world.ledger.start(job.world.now, job.server.id, job.host.name, "evacuated")
+    job.world.touch(job.server)
+    _later(job, "settle", _settle)
+
+
+def _to_be_stopped(job: _Job) -> bool:
+    """Tell whether Nova shuts the rebuilt guest off: what was stopped, and from 2.95 on all but what was in ERROR."""
+    return job.vm_state == "stopped" or (job.migration.stopped_at_destination and job.vm_state != "error")
+
+
+def _settle(job: _Job) -> None:
+    if not _goes_on(job):
+        return
+    if job.server.task_state == "powering-off":
+        job.server.vm_state, job.server.task_state, job.server.power_state = "stopped", None, SHUT_DOWN
+        job.world.touch(job.server)
+    _later(job, "finish", _finish)
+
+
+def _finish(job: _Job) -> None:
+    """Change the host, then the record: Nova does the two one after the other, too quickly for a client to see."""
+    if not _goes_on(job):
+        return
+    job.world.move(job.server, job.host.name)
+    job.server.rebuild = None
+    job.server.fault = None
+    job.world.touch(job.server)
+    _set_status(job.world, job.migration, "done")
+    finish_event(job.world, job.event)
+    end_action(job.world, job.server, "evacuate", None)
+
+
+def _goes_on(job: _Job) -> bool:
+    """Tell whether the destination still works on it; a dead one leaves everything as it stands, for ever."""
+    if job.server.deleted:
+        _set_status(job.world, job.migration, "failed")
+        _give_up(job)
+        return False
+    if not job.host.alive:
+        job.server.rebuild = None
+        return False
+    return True
+
+
+def _fail(job: _Job, message: str, vm_state: str) -> None:
+    """End the rebuild at the destination; *vm_state* is error, or what it was where Nova rolls it back."""
+    _set_status(job.world, job.migration, "failed")
+    _give_up(job)
+    job.server.vm_state, job.server.task_state = vm_state, None
+    set_fault(job.world, job.server, message)
+    finish_event(job.world, job.event, message)
+    end_action(job.world, job.server, "evacuate", message)
+    job.world.touch(job.server)
+
+
+def _give_up(job: _Job) -> None:
+    job.server.rebuild = None
+    job.server.broken = False
+    job.host.release(job.server.id)
+
+
+def _set_status(world: World, migration: Migration, status: str) -> None:
+    migration.status = status
+    migration.updated_at = world.now
+
+
+def _later(job: _Job, phase: str, action: Callable[[_Job], None]) -> None:
+    job.world.after(job.seconds * _PHASES[phase], functools.partial(action, job))
