@@ -39,15 +39,9 @@ class NovaClient:
                 self._agreed = self._negotiate()
             return self._agreed
 
-    def get(self, path: str, doing: str) -> Json:
-        """Return the JSON object at *path* of the compute endpoint."""
-        client = self._client(self.versions.reads)
-        with answered(doing):
-            _, body = client.client.get(path)
-        if not isinstance(body, dict):
-            message = f"{doing}: the answer is not a JSON object (a proxy's page, or cut short)"
-            raise CloudUnavailableError(message)
-        return body
+    def get(self, path: str, key: str, doing: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what the JSON object at *path* of the compute endpoint has under *key*."""
+        return self._get(path, key, doing)[key]
 
     def pages(self, path: str, key: str, query: Mapping[str, str], marker: str, doing: str) -> Iterator[list[Json]]:
         """Yield the pages of the list *key* at *path*; *marker* is the field that names an entry for paging.
@@ -57,7 +51,7 @@ class NovaClient:
         """
         asked = dict(query)
         while True:
-            body = self.get(f"{path}?{urlencode(asked)}", doing)
+            body = self._get(f"{path}?{urlencode(asked)}", key, doing)
             page: list[Json] = body[key]
             yield page
             if not page or not _continues(body.get(f"{key}_links")):
@@ -81,6 +75,15 @@ class NovaClient:
         """Make sure that there is a valid token, so that a Keystone that does not answer is not mistaken for Nova."""
         with answered(doing):
             self._cloud.session.get_auth_headers()
+
+    def _get(self, path: str, key: str, doing: str) -> Json:
+        client = self._client(self.versions.reads)
+        with answered(doing):
+            _, body = client.client.get(path)
+        if not isinstance(body, dict) or key not in body:
+            message = f"{doing}: this is not Nova's answer (a proxy's page, or cut short): it has no '{key}'"
+            raise CloudUnavailableError(message)
+        return body
 
     def _negotiate(self) -> Versions:
         doing = "ask Nova for its microversions"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import requests
+
 from medevac.core.errors import CloudUnavailableError
 from medevac.workers.openstack.answers import answered
 from medevac.workers.openstack.convert import Json
@@ -36,10 +38,17 @@ def _pages(cloud: CloudSession) -> Iterator[Json]:
                 user_agent=cloud.agent,
                 headers={"Accept": "application/json"},
             )
-        try:
-            page: Json = answer.json()
-        except ValueError as error:
-            message = f"{_DOING}: the answer is not JSON (a proxy's page, or cut short)"
-            raise CloudUnavailableError(message) from error
+        page = _read(answer)
         yield page
         path = (page.get("links") or {}).get("next")
+
+
+def _read(answer: requests.Response) -> Json:
+    try:
+        page = answer.json()
+    except ValueError:
+        page = None
+    if not isinstance(page, dict) or "projects" not in page:
+        message = f"{_DOING}: this is not Keystone's answer (a proxy's page, or cut short)"
+        raise CloudUnavailableError(message)
+    return page

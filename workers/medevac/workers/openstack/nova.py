@@ -37,12 +37,12 @@ class NovaCloud:
     def host_service(self, host: str) -> HostService | None:
         """Return the nova-compute service of *host*: one request."""
         path = f"/os-services?{urlencode({'binary': 'nova-compute', 'host': host})}"
-        found = self._nova.get(path, f"look up the nova-compute service of {host}")["services"]
+        found = self._nova.get(path, "services", f"look up the nova-compute service of {host}")
         return to_service(found[0]) if found else None
 
     def host_aggregates(self, host: str) -> tuple[str, ...]:
         """Return the names of the aggregates of *host*: one request."""
-        found = self._nova.get("/os-aggregates", f"look up the aggregates of {host}")["aggregates"]
+        found = self._nova.get("/os-aggregates", "aggregates", f"look up the aggregates of {host}")
         return tuple(aggregate["name"] for aggregate in found if host in aggregate["hosts"])
 
     def servers_on(self, host: str) -> tuple[Server, ...]:
@@ -66,7 +66,7 @@ class NovaCloud:
     def server(self, server_id: str) -> Server | None:
         """Return one server: one request."""
         try:
-            return to_server(self._nova.get(f"/servers/{server_id}", f"look up server {server_id}")["server"])
+            return to_server(self._nova.get(f"/servers/{server_id}", "server", f"look up server {server_id}"))
         except NotFoundError:
             return None
 
