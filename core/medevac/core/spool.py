@@ -10,6 +10,7 @@ creating the same event twice is seen.  Source of the file operations' guarantee
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -47,6 +48,8 @@ class Spool:
             os.rename(temporary, path)
             _sync_folder(self.folder)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
             raise SpoolError(f"{self.folder} cannot take events: {error.strerror or error}") from error
         return path
 

@@ -124,6 +124,28 @@ def test_what_a_killed_writer_left_is_taken_up_when_whole_and_set_aside_when_tor
     assert Path(f"{spool.path(young.id)}.tmp").exists()
 
 
+FULL_DISK = """
+import resource, sys
+from medevac.core.errors import SpoolError
+from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
+from medevac.core.spool import Spool
+event = Event(new_event_id(1.0), EventKind.HOST_FENCED, Subject(SubjectKind.HOST, "c"), "s", "r", 1.0, {})
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    Spool(sys.argv[1]).put(event)
+except SpoolError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_told_and_leaves_no_torn_event(tmp_path: Path) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "spool")], capture_output=True, text=True, check=True
+    ).stdout
+    assert "cannot take events: File too large" in printed
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
 WRITER = """
 import sys
 from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
@@ -145,7 +167,8 @@ stop = int(sys.argv[2])
 steps = 0
 def watch(name, args):
     global steps
-    if name in ("open", "os.rename", "os.mkdir") and str(args[0]).startswith(sys.argv[1]):
+    ours = str(args[0]).startswith(sys.argv[1]) or isinstance(args[0], int) if args else False
+    if name in ("open", "os.rename", "os.mkdir") and ours:
         steps += 1
         if steps == stop:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -95,7 +95,7 @@ def test_operators_and_our_own_requests_are_told_apart() -> None:
 
 
 def test_nothing_but_pacemakers_alert_is_kept() -> None:
-    secret = FENCED | {"OS_PASSWORD": "hunter2", "CRM_notify_desc": "hunter2"}
+    secret = FENCED | {"OS_PASSWORD": "hunter2", "CRM_notify_desc": "hunter2", "CRM_alert_recipient": "hunter2"}
     assert b"hunter2" not in encode(event_of(secret))
 
 

@@ -69,10 +69,11 @@ def _handle(environment: Mapping[str, str], settings: Settings, log: Log) -> str
 
 
 def _summary(event: Event) -> str:
-    """Return "host.fenced host compute-3 (off by node1 for ..., result OK), event 0006..."."""
+    """Return "host.fenced host compute-3 (off, node1, pacemaker-controld.64, OK), event 0006..."."""
     facts = event.facts
     parts = [facts[name] for name in ("action", "by", "client", "result", "doubt") if facts.get(name)]
-    return f"{event.kind} {event.subject} ({', '.join(parts) or facts.get('CRM_alert_desc', '')}), event {event.id}"
+    details = ", ".join(parts) or facts.get("CRM_alert_desc") or "no details"
+    return f"{event.kind} {event.subject} ({details}), event {event.id}"
 
 
 def _store(event: Event, settings: Settings, log: Log) -> Spool | None:

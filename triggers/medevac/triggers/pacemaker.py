@@ -166,7 +166,8 @@ def _unclassified(doubt: str, facts: Mapping[str, str] | None = None) -> _Findin
 
 
 def _raw(alert: Mapping[str, str]) -> dict[str, str]:
-    names = sorted(alert)[:RAW_COUNT]
+    # The recipient is our own configuration, no evidence.
+    names = sorted(name for name in alert if name != "recipient")[:RAW_COUNT]
     return {f"{_PREFIX}{name[:RAW_LIMIT]}": alert[name][:RAW_LIMIT] for name in names}
 
 
