@@ -111,19 +111,19 @@ class ZookeeperServer:
         Raises ZookeeperMissingError or ZookeeperStartError.
         """
         require_installed()
-        chosen = self.port
-        for attempt in range(PORT_ATTEMPTS):
-            self.port = chosen or free_ports(1)[0]
-            self.launch()
+        again = self.port != 0
+        for attempts_left in reversed(range(PORT_ATTEMPTS)):
+            if not again:
+                self.port = free_ports(1)[0]
             try:
+                self.launch()
                 self.wait_ready()
-            except ZookeeperStartError:
-                taken = "Address already in use" in self.log
-                self.stop(keep=bool(chosen))
-                if chosen or not taken or attempt == PORT_ATTEMPTS - 1:
-                    raise
-            else:
                 break
+            except BaseException as error:  # also Ctrl-C: nobody would stop what did not come up
+                taken = isinstance(error, ZookeeperStartError) and "Address already in use" in str(error)
+                self.stop(keep=again)
+                if again or not taken or not attempts_left:
+                    raise
         return self
 
     def launch(self) -> None:
@@ -150,10 +150,12 @@ class ZookeeperServer:
 
     def stop(self, *, keep: bool = False) -> None:
         """End the process and remove its data, unless *keep*."""
-        self._end(signal.SIGTERM)
-        if self._folder is not None and not keep:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        try:
+            self._end(signal.SIGTERM)
+        finally:
+            if self._folder is not None and not keep:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
 
     def kill(self) -> None:
         """End the process as a power failure would; start() brings it back with its data."""
@@ -243,10 +245,13 @@ class ZookeeperServer:
         process.send_signal(number)
         process.send_signal(signal.SIGCONT)
         try:
-            process.wait(STOP_DEADLINE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_DEADLINE)
+        finally:
+            # Too slow, or Ctrl-C came while we waited: nothing may be left.
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 class ZookeeperEnsemble:

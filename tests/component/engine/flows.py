@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from taskflow import exceptions, task
-from taskflow.patterns import linear_flow
+from taskflow import exceptions, retry, task
+from taskflow.patterns import linear_flow, unordered_flow
 
 _ERRORS = {"value": ValueError, "execution": exceptions.ExecutionFailure}
 
@@ -75,6 +75,25 @@ class NeedsPorts(task.Task):
 def steps(specs: list[dict[str, Any]]) -> linear_flow.Flow:
     """Build a flow of steps, one after another; each spec is Step's arguments."""
     return linear_flow.Flow("steps").add(*[Step(**spec) for spec in specs])
+
+
+class Twice(task.Task):
+    """Fails at its first execution, then returns *answer*."""
+
+    def execute(self, answer: Any) -> Any:  # noqa: ANN401 - any JSON
+        say("execute", self.name)
+        path = os.environ["EVENTS"]
+        if sum(each["event"] == "execute" and each["atom"] == self.name for each in said(Path(path))) == 1:
+            message = "the first time"
+            raise ValueError(message)
+        return answer
+
+
+def rich(answer: object) -> linear_flow.Flow:
+    """Build a flow with a retry around two steps that run side by side."""
+    again = linear_flow.Flow("again", retry=retry.Times(2, "times"))
+    again.add(unordered_flow.Flow("both").add(Step("left"), Twice("right", provides="r", inject={"answer": answer})))
+    return linear_flow.Flow("rich").add(Step("before"), again, Step("after"))
 
 
 def with_ports() -> linear_flow.Flow:

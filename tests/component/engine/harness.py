@@ -28,11 +28,9 @@ FLOWS = "tests.component.engine.flows."
 KINDS = ("ours", "stock")
 
 
-def post(
-    client: KazooClient, key: str, *specs: dict[str, Any], factory: str = "", priority: Priority = Priority.NORMAL
-) -> str:
-    """Post a flow of steps (or what *factory* builds) and return the job's path; both kinds of conductor can run it."""
-    arguments = () if factory else (list(specs),)
+def post(client: KazooClient, key: str, *specs: object, factory: str = "", priority: Priority = Priority.NORMAL) -> str:
+    """Post a flow of steps (or what *factory* builds from *specs*) and return its path; both kinds can run it."""
+    arguments = specs if factory else (list(specs),)
     transaction = client.transaction()
     add_job(transaction, Posting(key, key, FLOWS + (factory or "steps"), arguments, priority))
     return str(commit(transaction)[-1])

@@ -30,6 +30,9 @@ from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
 
 LOG = logging.getLogger(__name__)
 
+CONTENTION_PAUSE = 0.2
+"""Seconds before a job that somebody else has just claimed is looked at again; by then the watch has told of it."""
+
 _URGENCY = {
     JobPriority.VERY_HIGH: 0,
     JobPriority.HIGH: 1,
@@ -142,6 +145,13 @@ class Board(ZookeeperJobBoard):
             self._job_watcher = ChildrenWatch(self._client, self.path, func=self._on_job_posting)
         self._connected = True
 
+    def close(self) -> None:
+        """Forget the board; the client stays as it is."""
+        # TaskFlow warns of a lost connection unless it is told that the end is meant.
+        self._closing = True
+        self._client.remove_listener(self._reconnected)
+        super().close()
+
     def _reconnected(self, state: str) -> None:
         if state == "CONNECTED":
             self._recheck.set()
@@ -208,7 +218,7 @@ class Board(ZookeeperJobBoard):
         # A claim or abandonment whose acknowledgement was lost can leave a lock that belongs to our living session, and
         # that nobody works under.  Only the claiming thread comes here, so none of our claims is under way now.
         session = (self._client.client_id or (None,))[0]
-        for path in self._locked - self._running.keys():
+        for path in self._locked - set(self._running):
             stat = bounded(self._client.exists_async(path + self.LOCK_POSTFIX))
             if stat is not None and stat.ephemeralOwner == session:
                 LOG.warning("Releasing our own lock on %s: its acknowledgement was lost", path)
@@ -297,7 +307,8 @@ class Board(ZookeeperJobBoard):
             message = f"{job.path} is gone"
             raise taskflow_errors.NotFound(message) from error
         except KazooException as error:
-            self._locked |= {job.path}
+            # Not noted as locked: the watch may already have told us that it is free again.
+            self.postpone(job, CONTENTION_PAUSE)
             message = f"{job.path} is already claimed"
             raise taskflow_errors.UnclaimableJob(message) from error
 
@@ -313,7 +324,6 @@ class Board(ZookeeperJobBoard):
             raise error.cause from error
         job.version = token
         job.claim = self._running[job.path] = Claim(job.path, token, job.name, who)
-        self._locked |= {job.path}
         known = self._known_jobs.get(job.path)
         if known is not None:
             known.version = token
