@@ -200,13 +200,24 @@ def test_a_spoilt_file_in_the_spool_does_not_hold_up_the_others(agent: Agent, zk
     assert (Path(agent.spool.folder) / "bad" / "0000.json").exists()
 
 
-def test_one_dead_server_of_the_site_does_not_cost_the_event(agent: Agent, zk: KazooClient) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()  # accepts into the backlog, as a frozen server does, and never answers
-        dead = f"127.0.0.1:{silent.getsockname()[1]}"
-        for _ in range(4):  # kazoo tries the servers in random order
-            assert agent.run(ALERT, CRM_alert_recipient=f"{dead},{agent.zookeeper}") == (0, "")
+@pytest.fixture(params=["frozen", "switched off"])
+def dead_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the address of a server that accepts connections and is silent, or does not even accept them."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(128 if request.param == "frozen" else 0)
+        if request.param == "switched off":  # to a full queue the kernel answers nothing at all
+            for _ in range(4):
+                caller = stack.enter_context(socket.socket())
+                caller.settimeout(0)
+                caller.connect_ex(server.getsockname())
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_one_dead_server_of_the_site_does_not_cost_the_event(agent: Agent, zk: KazooClient, dead_server: str) -> None:
+    for _ in range(4):  # kazoo tries the servers in random order
+        assert agent.run(ALERT, CRM_alert_recipient=f"{dead_server},{agent.zookeeper}") == (0, "")
     assert len(events(zk)) == 4
     assert agent.spool.waiting() == []
 
