@@ -88,7 +88,8 @@ def _run(running: Running) -> None:
 @contextmanager
 def child(script: str, *arguments: str, events: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """Run a script of this folder in a process of its own, with its standard output piped; kill it at the end."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     if events:
         environment["EVENTS"] = str(events)
     command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
