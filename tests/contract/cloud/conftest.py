@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 import pytest
 
+from medevac.sandbox.cloud.model.site import build
+from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.cloud.server import RunningCloud
+from medevac.sandbox.fakes import FakeCloud
 from medevac.workers.openstack.nova import connect
 from tests.contract.cloud.rig import RigStage
 from tests.contract.cloud.stage import Stage
@@ -29,6 +33,14 @@ def _simulated() -> Iterator[Stage]:
 
 
 @contextmanager
+def _fake() -> Iterator[Stage]:
+    world = World(time.time, QUICK)
+    with world.settled():
+        build(world, SITE)
+    yield WorldStage(world, FakeCloud(world))
+
+
+@contextmanager
 def _real() -> Iterator[Stage]:
     rig = _rig()
     rig.reset()
@@ -43,10 +55,10 @@ def _rig() -> RigStage:
     return RigStage(name)
 
 
-STAGES: dict[str, Callable[[], AbstractContextManager[Stage]]] = {"simulated": _simulated, "real": _real}
+STAGES: dict[str, Callable[[], AbstractContextManager[Stage]]] = {"fake": _fake, "simulated": _simulated, "real": _real}
 
 
-@pytest.fixture(params=["simulated", pytest.param("real", marks=(pytest.mark.real_nova, PATIENT))])
+@pytest.fixture(params=["fake", "simulated", pytest.param("real", marks=(pytest.mark.real_nova, PATIENT))])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """Return a cloud with empty hosts that are up."""
     with STAGES[request.param]() as stage:

@@ -30,6 +30,15 @@ def test_a_reason_that_is_too_long_for_nova_is_shortened(stage: Stage) -> None:
     assert service(stage, stage.hosts[0]).disabled_reason == "x" * 255
 
 
+def test_a_host_that_an_operator_disabled_keeps_the_operators_reason(stage: Stage) -> None:
+    before = service(stage, stage.hosts[0])
+    stage.cloud.put_back(before, dataclasses.replace(before, enabled=False, disabled_reason="new disks on Monday"))
+    lose(stage, stage.hosts[0])
+    found = service(stage, stage.hosts[0])
+    assert (found.state, found.forced_down, found.enabled) == ("down", True, False)
+    assert found.disabled_reason == "new disks on Monday"
+
+
 def test_a_host_is_put_back_as_it_was(stage: Stage) -> None:
     before = lose(stage, stage.hosts[0])
     stage.bring_back(stage.hosts[0])

@@ -10,6 +10,7 @@ import pytest
 from medevac.flows.ports import Fencer
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
+from medevac.sandbox.fakes import FakeFencer
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.fencing.fencer import AgentFencer
 from tests.contract.fencer.stage import Stage
@@ -55,7 +56,13 @@ def _agent() -> Iterator[Stage]:
         yield SandboxStage(running, AgentFencer([device]))
 
 
-STAGES: dict[str, Callable[[], AbstractContextManager[Stage]]] = {"agent": _agent}
+@contextmanager
+def _fake() -> Iterator[Stage]:
+    with RunningCloud(SITE) as running:
+        yield SandboxStage(running, FakeFencer(running.bmc))
+
+
+STAGES: dict[str, Callable[[], AbstractContextManager[Stage]]] = {"agent": _agent, "fake": _fake}
 
 
 @pytest.fixture(params=sorted(STAGES))
