@@ -20,6 +20,7 @@ from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.cloud.server import serving
+from medevac.sandbox.power.bmc import Bmc
 
 
 def _arguments() -> argparse.Namespace:
@@ -50,7 +51,7 @@ async def _serve(arguments: argparse.Namespace, directory: Path) -> None:
         loop.add_signal_handler(name, stop.set)
     if arguments.watch_stdin:
         loop.add_reader(sys.stdin.fileno(), _stop_at_end, stop)
-    async with serving(_world(arguments), directory, arguments.port) as addresses:
+    async with serving(Bmc(_world(arguments)), directory, arguments.port) as addresses:
         line = json.dumps({**to_plain(addresses), "auth_url": addresses.auth_url, "pid": os.getpid()})
         if arguments.ready_file:
             unfinished = arguments.ready_file.with_suffix(".unfinished")

@@ -55,9 +55,9 @@ class Addresses:
 
 
 @contextlib.asynccontextmanager
-async def serving(world: World, directory: Path, port: int = 0) -> AsyncIterator[Addresses]:
-    """Serve *world* on loopback: the API on *port* (0: a free one), the side door and the BMCs on free ones."""
-    bmc = Bmc(world)
+async def serving(bmc: Bmc, directory: Path, port: int = 0) -> AsyncIterator[Addresses]:
+    """Serve the world of *bmc* on loopback: its API on *port* (0: a free one), the rest on free ones."""
+    world = bmc.world
     front = Front(world, bmc)
     async with (
         _listening(front.application(), port) as url,
@@ -117,6 +117,7 @@ class RunningCloud:
         self.world = World(clock, settings)
         with self.world.settled():
             site.build(self.world, spec or SiteSpec(()))
+        self.bmc = Bmc(self.world)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready = threading.Event()
@@ -145,7 +146,7 @@ class RunningCloud:
             self._loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        async with serving(self.world, self._directory) as addresses:
+        async with serving(self.bmc, self._directory) as addresses:
             self.addresses = addresses
             self._ready.set()
             await self._stop.wait()

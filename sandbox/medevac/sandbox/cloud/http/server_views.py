@@ -11,7 +11,6 @@ from medevac.sandbox.cloud.model import services
 from medevac.sandbox.cloud.model.server import Server
 
 _PROGRESS = frozenset(("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"))
-_FAULTY = frozenset(("ERROR", "DELETED"))
 
 
 def links(call: Call, server_id: str) -> list[dict[str, str]]:
@@ -67,7 +66,7 @@ def _always(call: Call, server: Server) -> dict[str, object]:
     }
     if status in _PROGRESS:
         body["progress"] = 0
-    if status in _FAULTY and server.fault is not None:
+    if server.shows_fault and server.fault is not None:
         fault = server.fault
         body["fault"] = {"code": fault.code, "created": zulu(fault.created_at), "message": fault.message, "details": ""}
     return body

@@ -10,7 +10,6 @@ from medevac.sandbox.cloud.model import services
 from medevac.sandbox.cloud.model.errors import bad_request, not_found
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.services import ServiceUpdate
-from medevac.sandbox.cloud.model.world import World
 
 _CONTROLLERS = ("nova-conductor", "nova-scheduler")
 
@@ -53,16 +52,12 @@ def _view(call: Call, host: Host) -> dict[str, object] | None:
         "zone": call.world.zone_of(host.name),
         "status": "disabled" if host.disabled else "enabled",
         "state": "up" if services.is_up(call.world, host) else "down",
-        "updated_at": naive(_updated_at(call.world, host)),
+        "updated_at": naive(services.updated_at(call.world, host)),
         "disabled_reason": host.disabled_reason,
     }
     if call.version >= (2, 11):
         body["forced_down"] = host.forced_down
     return body
-
-
-def _updated_at(world: World, host: Host) -> float:
-    return max(host.changed_at, host.seen_at(world.now, world.settings.report_interval))
 
 
 def _put(call: Call) -> Answer:

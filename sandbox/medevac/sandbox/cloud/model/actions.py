@@ -6,7 +6,7 @@ import functools
 
 from medevac.sandbox.cloud.model.errors import conflict, invalid_state
 from medevac.sandbox.cloud.model.history import begin_action, end_action
-from medevac.sandbox.cloud.model.server import RUNNING, SHUT_DOWN, Server
+from medevac.sandbox.cloud.model.server import NO_STATE, RUNNING, SHUT_DOWN, Server
 from medevac.sandbox.cloud.model.world import World
 
 
@@ -55,7 +55,7 @@ def delete(world: World, server_id: str) -> None:
     """Delete the server at once; a guest on a host without nova-compute lives on until that comes back."""
     server = world.server(server_id)
     server.deleted, server.vm_state, server.task_state = True, "deleted", None
-    server.should_run = False
+    server.should_run, server.power_state = False, NO_STATE
     server.terminated_at = world.now
     world.touch(server)
     for name in world.ledger.hosts_of(server_id):
@@ -63,8 +63,7 @@ def delete(world: World, server_id: str) -> None:
             world.ledger.end(world.now, server_id, name, "deleted")
     for host in world.hosts.values():
         host.release(server_id)
-    server.last_host = server.host
-    world.move(server, None)
+    world.forget(server)
 
 
 def _check(server: Server, action: str, states: tuple[str, ...]) -> None:

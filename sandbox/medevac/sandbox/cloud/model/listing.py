@@ -67,7 +67,7 @@ def servers(world: World, asked: ServerFilter) -> list[Server]:
     """Return the servers asked for, newest first; those in cells that are down are silently left out."""
     pool: Iterable[Server] = world.servers.values() if asked.host is None else world.servers_on(asked.host)
     if asked.host is not None and asked.changed_since is not None:
-        pool = [*pool, *(s for s in world.servers.values() if s.deleted and s.last_host == asked.host)]
+        pool = [*pool, *(s for s in world.servers.values() if s.deleted and s.host == asked.host)]
     found = [server for server in pool if asked.passes(server) and not world.cell_is_down(server.host)]
     return sorted(found, key=lambda server: (server.created_at, server.number), reverse=True)
 

@@ -36,6 +36,11 @@ class Order:
     after: bool = False
     hits: int = 0
 
+    @property
+    def carried_out(self) -> bool:
+        """Tell whether a request that runs into it is carried out all the same."""
+        return self.kind in ("latency", "lost", "silent") or self.after
+
     def matches(self, now: float, method: str, path: str, body: str) -> bool:
         """Tell whether it applies to this request."""
         if self.count == 0 or (self.until is not None and now >= self.until):

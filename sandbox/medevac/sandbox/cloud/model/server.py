@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from medevac.sandbox.cloud.model.catalog import Flavor
 
+NO_STATE = 0
 RUNNING = 1
 SHUT_DOWN = 4
 
@@ -76,8 +77,6 @@ class Server:
     actions: list[Action] = field(default_factory=list)
     rebuild: int | None = None
     """The id of the migration that a destination is working on now; None when nobody is."""
-    last_host: str | None = None
-    """Where it was when it was deleted."""
     broken: bool = False
     """A second evacuation was accepted while one was being worked on."""
 
@@ -88,6 +87,11 @@ class Server:
             return "DELETED"
         tasks = _TASK_STATUS.get(self.vm_state, {})
         return tasks.get(self.task_state or "", _STATUS.get(self.vm_state, "UNKNOWN"))
+
+    @property
+    def shows_fault(self) -> bool:
+        """Tell whether the API shows its fault: only in ERROR, or deleted."""
+        return self.status in ("ERROR", "DELETED")
 
 
 _STATUS = {

@@ -26,6 +26,11 @@ def is_up(world: World, host: Host) -> bool:
     return world.now - seen <= world.settings.service_down_time
 
 
+def updated_at(world: World, host: Host) -> float:
+    """Return when the service's row last changed, by a heartbeat or otherwise."""
+    return max(host.changed_at, host.seen_at(world.now, world.settings.report_interval))
+
+
 def host_status(world: World, name: str | None) -> str:
     """Return what microversion 2.16 shows with a server (compute/api.py: get_instance_host_status)."""
     host = world.hosts.get(name or "")

@@ -109,6 +109,11 @@ class World:
         if host is not None:
             self._by_host.setdefault(host, {})[server.id] = server
 
+    def forget(self, server: Server) -> None:
+        """Take a deleted server out of the books of its host; the row keeps the host's name, as Nova's does."""
+        if server.host is not None:
+            self._by_host.get(server.host, {}).pop(server.id, None)
+
     def servers_on(self, host: str) -> list[Server]:
         """Return the servers that are not deleted and whose host is *host*, as Nova believes."""
         return list(self._by_host.get(host, {}).values())
