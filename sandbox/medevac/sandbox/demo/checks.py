@@ -47,7 +47,7 @@ def check(facts: Facts) -> list[Check]:
         _verdict("the host is out of service, in our name", _reason(facts), _in_service(facts)),
         _verdict("nothing is left undone", _end(facts), _undone(facts)),
         _verdict("a killed conductor's work was finished", _takeover_basis(facts), _no_takeover(facts)),
-        _verdict("the cloud's own observer objects to nothing", "", facts.objections),
+        _verdict("the cloud's own observer objects to nothing", "", _objections(facts)),
     ]
 
 
@@ -188,6 +188,13 @@ def _touched(facts: Facts) -> Iterator[str]:
             continue
         if facts.now(server.id) != server or len(facts.runs_of(server.id)) > 1 or facts.records_of(server.id):
             yield f"{server.name} on {server.host}, a healthy host, was touched"
+
+
+def _objections(facts: Facts) -> Iterator[str]:
+    """Yield what the cloud's observer says, with the names of servers in the place of their ids."""
+    for sentence in facts.objections:
+        words = [_name(facts, word) for word in sentence.split(" ")]
+        yield " ".join(words[2:] if words[0] == "at" else words)
 
 
 # -- events, incident, job

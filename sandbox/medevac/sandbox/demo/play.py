@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from medevac.sandbox.demo import report as reports
 from medevac.sandbox.demo.bare import run_bare
-from medevac.sandbox.demo.cast import Cast, draw
+from medevac.sandbox.demo.cast import draw
 from medevac.sandbox.demo.interruption import Interruption
 from medevac.sandbox.demo.report import Report
 from medevac.sandbox.demo.story import Options, Story
@@ -22,15 +21,6 @@ HELD, BROKEN = 0, 1
 """Exit codes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What a performance takes place on."""
-
-    options: Options
-    cast: Cast
-    site: SandboxSite
-
-
 def play(options: Options, console: Console, *, json_file: Path | None = None, keep: bool = False) -> int:
     """Perform the demo on *console* and return the exit code: 0 only if everything held.
 
@@ -39,10 +29,11 @@ def play(options: Options, console: Console, *, json_file: Path | None = None, k
     site cannot be brought up.
     """
     with Interruption() as interruption:
-        cast = draw(options.hosts, options.servers, options.seed)
-        site = SandboxSite(options.plan(cast), interruption.check)
+        view: View = LiveView(console) if console.is_terminal else PlainView(console)
+        story = Story(options, draw(options.hosts, options.servers, options.seed), view, interruption)
+        site = SandboxSite(options.plan(story.cast), story.breathe)
         try:
-            report = _perform(Stage(options, cast, site), console, interruption)
+            report = _perform(story, site, view)
             reports.show(report, console)
             if json_file is not None:
                 json_file.write_text(json.dumps(reports.document(report), indent=2) + "\n", encoding="utf-8")
@@ -54,18 +45,16 @@ def play(options: Options, console: Console, *, json_file: Path | None = None, k
     return HELD if report.held else BROKEN
 
 
-def _perform(stage: Stage, console: Console, interruption: Interruption) -> Report:
-    options, site = stage.options, stage.site
-    view: View = LiveView(console) if console.is_terminal else PlainView(console)
-    story = Story(options, stage.cast, view, interruption)
+def _perform(story: Story, site: SandboxSite, view: View) -> Report:
+    options = story.options
     try:
-        story.say(f"starting ZooKeeper, a cloud of {options.hosts} hosts and {options.servers} servers, and workers")
+        story.say(f"starting ZooKeeper, {options.hosts} hosts with {options.servers} servers, and workers")
         site.start()
         story.say(f"the site is up in {site.folder}")
         facts = story.tell(site)
         lines = story.lines()
         story.say("the same failure for a bare script, on a fresh cloud")
-        bare = run_bare(site.folder / "bare", stage.cast, options.settings(), interruption.check)
+        bare = run_bare(site.folder / "bare", story.cast, options.settings(), story.breathe)
     finally:
         view.close(story.lines())
     return reports.make(facts, lines, bare)

@@ -22,6 +22,8 @@ _UNLIMITED = 10_000
 """Columns where there is no terminal: whoever reads the lines wraps them."""
 _WIDEST = 100
 """Columns that a table uses at most."""
+_NAMED = 5
+"""How many sentences about one broken rule are printed."""
 _BASIS = 60
 """Columns for the figures behind a rule."""
 
@@ -90,7 +92,7 @@ def _all_lines(report: Report, width: int) -> Iterator[Text]:
     yield from _policies(report)
     yield from _servers(figures.downtimes(report.facts), width)
     yield from _cost(report)
-    yield from _invariants(report)
+    yield from _invariants(report, width)
     yield from _verdict(report)
 
 
@@ -110,7 +112,7 @@ def _timeline(report: Report, width: int) -> Iterator[Text]:
 
 
 def _policies(report: Report) -> Iterator[Text]:
-    yield from _head("Down-time by policy", "by the ledger: from the end of the guest to its start elsewhere")
+    yield from _head("Down-time by policy", "by the ledger: guest ended to guest started elsewhere")
     yield Text("  policy     servers  ran, run again    first   median     last", "dim")
     for row in figures.by_policy(figures.downtimes(report.facts)):
         times = "".join(f"{_seconds(each):>9}" for each in (row.first, row.median, row.last))
@@ -138,25 +140,28 @@ def _cost(report: Report) -> Iterator[Text]:
     yield Text(f"  alert seen to fence ordered {_seconds(marks.event_to_fence):>12}")
     yield Text(f"  alert seen to first server back {_seconds(marks.first_server):>8}")
     last = f"  alert seen to last server back {_seconds(marks.last_server):>9}"
-    yield Text(f"{last}   (a bare script without order or proof: {report.bare.seconds:.1f} s)")
+    yield Text(f"{last}   (a bare script, unordered: {report.bare.seconds:.1f} s)")
     if facts.takeover is not None:
         yield Text(f"  kill -9 to the next claim {_seconds(marks.takeover):>14}")
     bare = plain["bare_http_requests_per_server"]
     yield Text(f"  API calls a server {plain['http_requests_per_server']:>19}   (the bare script: {bare})")
     yield Text(
         f"  ZooKeeper requests a server {plain['zookeeper_operations_per_server']:>10}"
-        "   (alerts, triage and session pings included)"
+        "   (with alerts, triage, session pings)"
     )
 
 
-def _invariants(report: Report) -> Iterator[Text]:
+def _invariants(report: Report, width: int) -> Iterator[Text]:
     yield from _head("What had to hold")
     for each in report.checks:
         mark = ("  held    ", "green") if each.held else ("  BROKEN  ", "bold red")
-        basis = each.basis if len(each.basis) <= _BASIS else each.basis[: _BASIS - 1] + "…"
+        room = min(width - len(mark[0]) - len(each.rule) - 4, _BASIS)
+        basis = each.basis if len(each.basis) <= room else each.basis[: room - 1] + "…"
         yield Text.assemble(mark, each.rule, (f"  ({basis})" if basis else "", "dim"))
-        for sentence in each.broken:
-            yield Text(f"            {sentence}", "red")
+        for sentence in each.broken[:_NAMED]:
+            yield from (Text(row, "red") for row in wrap(f"            {sentence}", width, subsequent_indent=" " * 14))
+        if len(each.broken) > _NAMED:
+            yield Text(f"            and {len(each.broken) - _NAMED} more (--json has them all)", "red")
 
 
 def _verdict(report: Report) -> Iterator[Text]:

@@ -22,6 +22,8 @@ class Standing(enum.Enum):
     """Its host is cut off or off, and nobody has begun to move it."""
     MOVING = "moving"
     BACK = "back"
+    TWICE = "twice"
+    """It runs on two hosts: the worst that can happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +79,20 @@ def hosts_drawn(cast: Cast, snapshot: Snapshot) -> list[HostDrawn]:
             name=host.name,
             state=_state(host),
             dead=not host.powered or not host.reachable,
-            servers=[_drawn(cast, host, server) for server in snapshot.servers if place(server) == host.name],
+            servers=[_drawn(cast, host, server) for server in snapshot.servers if host.name in places(server)],
         )
         for host in snapshot.hosts
     ]
 
 
-def place(server: ServerSeen) -> str:
-    """Return where to draw *server*: where its newest guest runs, or where Nova has it."""
-    return server.runs_on[-1] if server.runs_on else server.host
+def places(server: ServerSeen) -> Sequence[str]:
+    """Return where to draw *server*: where its guests run (one, if all is well), or where Nova has it."""
+    return server.runs_on or (server.host,)
 
 
 def is_back(cast: Cast, server: ServerSeen) -> bool:
     """Tell whether a server of the dead host is elsewhere what it had been."""
-    return place(server) != cast.victim and (bool(server.runs_on) or not server.should_run)
+    return cast.victim != places(server)[-1] and (bool(server.runs_on) or not server.should_run)
 
 
 def is_moving(server: ServerSeen) -> bool:
@@ -128,7 +130,9 @@ def _state(host: HostSeen) -> str:
 def _drawn(cast: Cast, host: HostSeen, server: ServerSeen) -> ServerDrawn:
     role = cast.roles[server.name]
     from_victim = any(spec.name == server.name and spec.host == cast.victim for spec in cast.spec.servers)
-    if from_victim and is_back(cast, server):
+    if len(server.runs_on) > 1:
+        standing = Standing.TWICE
+    elif from_victim and is_back(cast, server):
         standing = Standing.BACK
     elif is_moving(server):
         standing = Standing.MOVING

@@ -70,13 +70,27 @@ class Story:
         self._timed_out = ""
         self._journal: Sequence[JournalEntry] = ()
         self._aliases: dict[str, str] = {}
+        self._shown = Scene(self._started, 0.0, "Building a site", (), (), {}, ())
 
     def say(self, text: str) -> None:
-        """Add a line of our own to the story, and show it before the site is up."""
+        """Add a line of our own to the story, and show it."""
         self._own.append(Line(time.time(), "demo", text))
-        if not self._before:
-            now = time.time()
-            self._view.show(Scene(now, now - self._started, "Building a site", (), (), {}, tuple(self._own)))
+        self._refresh()
+
+    def breathe(self) -> None:
+        """Show that time goes by; call it while waiting.  Raises KeyboardInterrupt when we have been asked to end."""
+        self._interruption.check()
+        if time.time() - self._shown.at >= TICK:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Show the last scene again, with the present time and story."""
+        self._show(replace(self._shown, at=time.time(), lines=self.lines()))
+
+    def _show(self, shown: Scene) -> None:
+        start = self._struck_at or self._started
+        self._shown = replace(shown, elapsed=shown.at - start)
+        self._view.show(self._shown)
 
     def tell(self, site: SandboxSite) -> Facts:
         """Let it happen on *site*, which is up, and return what was seen."""
@@ -88,7 +102,7 @@ class Story:
         http, zookeeper = sum(site.cloud.requests().values()), observer.zookeeper_requests()
         self._let_triage_finish(observer)
         snapshot = observer.look()
-        self._view.show(self._scene(site, snapshot))
+        self._show(self._scene(site, snapshot))
         return self._facts(site, observer, snapshot, http, zookeeper)
 
     def lines(self) -> list[Line]:
@@ -112,16 +126,16 @@ class Story:
         self._struck_at = time.time()
         site.cloud.host("cut-network", victim)
         guests = sum(victim in server.runs_on for server in self._before)
-        self.say(f"{victim} loses its network; its {guests} guests run on, unseen")
+        self.say(f"{victim} loses its network; its {guests} guests run on")
         if pacemaker:
             site.cloud.host("power-off", victim)
             self.say(f"Pacemaker fences {victim}: it is off")
         else:
-            self.say(f"Pacemaker tries to fence {victim} and fails: nobody knows whether its guests run")
+            self.say(f"Pacemaker tries to fence {victim}, and fails")
 
     def _cry_out(self, site: SandboxSite) -> None:
         nodes = f"{len(alerts.NODES)} cluster nodes"
-        self.say(f"{nodes} run medevac-alert {alerts.COPIES} times: node lost, fencing {self._fencing_word()}")
+        self.say(f"{nodes} send {alerts.COPIES} alerts: node lost, fencing {self._fencing_word()}")
         alerts.send(site.folder / "pacemaker", site.hosts, self.cast.victim, fenced=self.options.fencing == "pacemaker")
 
     def _fencing_word(self) -> str:
@@ -133,7 +147,7 @@ class Story:
             snapshot = observer.look()
             if self._is_time_to_kill(snapshot):
                 self._kill(site, snapshot)
-            self._view.show(self._scene(site, snapshot))
+            self._show(self._scene(site, snapshot))
             if snapshot.over:
                 return snapshot
             if time.monotonic() > until:
@@ -157,7 +171,7 @@ class Story:
         child.kill()
         self._takeover = Takeover(snapshot.owner, at)
         wait = f"{self.options.session_timeout:g} s"
-        self.say(f"kill -9 {child.pid}: {child.name} is gone; ZooKeeper waits {wait} for a sign of life from it")
+        self.say(f"kill -9 {child.name}; its claim lapses after {wait}")
 
     def _let_triage_finish(self, observer: Observer) -> None:
         until = time.monotonic() + SETTLE
@@ -178,7 +192,7 @@ class Story:
             self._aliases[actor] = child.name if child else actor
         return Scene(
             at=now,
-            elapsed=now - (self._struck_at or self._started),
+            elapsed=0.0,
             headline=self._headline(snapshot),
             hosts=scene.hosts_drawn(self.cast, snapshot),
             steps=scene.steps_drawn(self.cast, self._struck_ids, snapshot),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from textwrap import wrap
 from typing import Protocol
 
 from rich.console import Console, Group
@@ -20,6 +21,7 @@ _STYLES = {
     Standing.STRUCK: "red",
     Standing.MOVING: "bold yellow",
     Standing.BACK: "bold green",
+    Standing.TWICE: "bold white on red",
 }
 _HOLD = 2 * TOGETHER
 """Seconds for which a plain line is held back, so that lines come out whole and in order."""
@@ -88,6 +90,8 @@ class LiveView:
         """Return the picture, as high as the terminal and no higher."""
         width, height = self._console.size
         story = height - _FIXED - max(len(scene.hosts), 1)
+        if not scene.hosts:
+            return Group(_headline(scene, width), Text(), *_story(scene, max(story, 3), width))
         return Group(
             _headline(scene, width),
             Text(),
@@ -141,15 +145,15 @@ def _legend() -> Text:
 
 
 def _steps(steps: Iterable[StepDrawn]) -> Text:
-    text = Text("Steps    ", "dim")
+    text = Text("Steps    ", "dim", no_wrap=True)
     for step in steps:
         mark, style = ("✓", "green") if step.done else ("▶", "bold yellow") if step.running else ("·", "dim")
-        text.append(f"{mark} {step.name}   ", style)
+        text.append(f"{mark} {step.name}  ", style)
     return text
 
 
 def _workers(scene: Scene) -> Text:
-    text = Text("Workers  ", "dim")
+    text = Text("Workers  ", "dim", no_wrap=True)
     for name, doing in scene.workers.items():
         style = {"works": "bold yellow", "KILLED": "bold red"}.get(doing, "default")
         text.append(f"{name} {doing}   ", style)
@@ -157,10 +161,10 @@ def _workers(scene: Scene) -> Text:
 
 
 def _story(scene: Scene, room: int, width: int) -> list[Text]:
-    shown = []
+    shown: list[Text] = []
     start = scene.at - scene.elapsed
     for line in scene.lines[-room:]:
         style = "bold" if line.who == "demo" else "default"
         whole = f"{line.at - start:+6.1f}  {line.who:<9} {line.text}"
-        shown.append(Text(whole if len(whole) <= width else whole[: width - 1] + "…", style, no_wrap=True))
-    return shown
+        shown += [Text(row, style, no_wrap=True) for row in wrap(whole, width, subsequent_indent=" " * 18)]
+    return shown[-room:]
