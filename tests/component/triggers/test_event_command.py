@@ -108,7 +108,8 @@ def test_without_zookeeper_the_commands_say_so_exit_3_and_keep_everything(
     spool.put(seen())
     assert run(["event", "post", "host.down", "compute-3", "--zookeeper", "zk1:port/medevac"]) == 3
     assert run(["event", "replay", "--zookeeper", "zk1:port/medevac"]) == 3
-    assert capsys.readouterr().err.count("'zk1:port/medevac' is no ZooKeeper address") == 2
+    assert run(["event", "list", "--zookeeper", "zk1:port/medevac"]) == 3
+    assert capsys.readouterr().err.count("'zk1:port/medevac' is no ZooKeeper address") == 3
     assert len(spool.waiting()) == 1
 
 

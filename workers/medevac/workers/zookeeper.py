@@ -36,7 +36,7 @@ class TransactionRefusedError(MedevacError):
     """ZooKeeper refused a group of writes: none of them was made."""
 
     def __init__(self, index: int, path: str, cause: Exception) -> None:
-        """Say that operation *index* (from 0), on *path*, was refused for *cause* (kazoo's exception)."""
+        """Say that operation *index* (from 0), on *path* (below the chroot), was refused for kazoo's *cause*."""
         super().__init__(f"ZooKeeper refused a group of writes: {type(cause).__name__} on {path}")
         self.index = index
         self.path = path
@@ -53,9 +53,12 @@ def connect(
     """Return a started client for *hosts* ("host:port,host:port/chroot").
 
     Keep one for the life of the process and never call its start() again.  Times are seconds.
-    Raises StoreUnreachableError when there is no session within *start_timeout*.
+    Raises StoreUnreachableError when there is no session within *start_timeout*, or *hosts* is no address.
     """
-    client = KazooClient(hosts=hosts, timeout=session_timeout, connection_retry=dict(_RECONNECT))
+    try:
+        client = KazooClient(hosts=hosts, timeout=session_timeout, connection_retry=dict(_RECONNECT))
+    except ValueError as error:
+        raise StoreUnreachableError(f"{hosts!r} is no ZooKeeper address (host:port,host:port/path)") from error
     # Not client.start(): that looks for the chroot without a deadline, and warns when ensure_layout has yet to make it.
     if not client.start_async().wait(start_timeout):
         disconnect(client)
@@ -107,7 +110,8 @@ def commit(transaction: TransactionRequest, timeout: float = CALL_TIMEOUT) -> li
     refused = first_refusal(results)
     if refused is not None:
         index, cause = refused
-        raise TransactionRefusedError(index, str(transaction.operations[index].path), cause)
+        path = transaction.client.unchroot(transaction.operations[index].path)
+        raise TransactionRefusedError(index, path, cause)
     return results
 
 
