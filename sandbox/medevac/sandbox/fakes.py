@@ -264,16 +264,21 @@ class FakeFencer:
     def __init__(self, bmc: Bmc) -> None:
         """Fence through *bmc*."""
         self.bmc = bmc
+        self._ordered: set[str] = set()
 
     def is_off(self, host: str) -> FenceEvidence | None:
         """Read the power state."""
-        if self._command(host, "status") != "off":
+        state = self._command(host, "status")
+        action = "off" if host in self._ordered else "already-off"
+        self._ordered.discard(host)
+        if state != "off":
             return None
-        return FenceEvidence(host, self.bmc.world.now, "agent:fake", "off", "Status: OFF")
+        return FenceEvidence(host, self.bmc.world.now, "agent:fake", action, "Status: OFF")
 
     def power_off(self, host: str) -> None:
         """Order the host's power off."""
         self._command(host, "off")
+        self._ordered.add(host)
 
     def can_fence(self, host: str) -> bool:
         """Tell whether the host has a BMC."""
