@@ -12,8 +12,9 @@ from taskflow import exceptions as taskflow_errors
 from medevac.core import layout
 from medevac.core.errors import ClaimLostError, StoreUnreachableError
 from medevac.sandbox.zookeeper import ZookeeperServer
-from medevac.workers.engine.board import Board, BoardJob
+from medevac.workers.engine.board import Board
 from medevac.workers.engine.claim import Claim, FencedOutError, check, fenced_commit
+from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.persistence import FencedBackend
 from medevac.workers.engine.posting import Posting, add_job
 from medevac.workers.zookeeper import TransactionRefusedError, commit, connect, disconnect, ensure_layout

@@ -126,7 +126,7 @@ def test_a_refused_transaction_names_the_culprit(zk: KazooClient) -> None:
     transaction.create("/events/b")
     with pytest.raises(TransactionRefusedError, match=r"NodeExistsError on .*/board") as caught:
         commit(transaction)
-    assert caught.value.index == 1
+    assert (caught.value.index, caught.value.path) == (1, "/board")
     assert isinstance(caught.value.cause, NodeExistsError)
     assert not zk.exists("/events/a")
 

@@ -18,13 +18,13 @@ from kazoo.recipe.watchers import ChildrenWatch
 from oslo_serialization import jsonutils
 from taskflow import exceptions as taskflow_errors
 from taskflow import logging
-from taskflow.jobs.backends.impl_zookeeper import ZookeeperJob, ZookeeperJobBoard
+from taskflow.jobs.backends.impl_zookeeper import ZookeeperJobBoard
 from taskflow.jobs.base import JobPriority
-from taskflow.utils.misc import millis_to_datetime
 
 from medevac.core import layout
-from medevac.core.errors import MedevacError, StoreUnreachableError
+from medevac.core.errors import StoreUnreachableError
 from medevac.workers.engine.claim import Claim, FencedOutError, fenced_commit
+from medevac.workers.engine.job import BoardJob, MalformedPostingError, parse
 from medevac.workers.engine.parking import ParkedKind, park
 from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
 
@@ -40,61 +40,6 @@ _URGENCY = {
     JobPriority.LOW: 3,
     JobPriority.VERY_LOW: 4,
 }
-
-
-class MalformedPostingError(MedevacError):
-    """A znode on the board is no job."""
-
-
-class BoardJob(ZookeeperJob):
-    """A job, with what is needed to claim it in one round trip."""
-
-    raw: bytes = b""
-    """What its znode holds; never changes."""
-    version: int = 0
-    """Its znode's version when it was last read or claimed."""
-    claim: Claim | None = None
-    """Ours, on the copy of the job that was claimed."""
-
-
-def parse(board: Board, path: str, raw: bytes, stat: Any) -> BoardJob:  # noqa: ANN401 - kazoo has no type hints
-    """Return the job that the znode at *path* describes; raise MalformedPostingError, with the reason, if none."""
-    try:
-        document = jsonutils.loads(raw)
-        job = BoardJob(
-            board,
-            _field(document, "name", str),
-            board.client,
-            path,
-            backend=board.persistence,
-            uuid=_field(document, "uuid", str),
-            book_data=_book(document),
-            details=_field(document, "details", dict, {}),
-            created_on=millis_to_datetime(stat.ctime),
-            priority=JobPriority.convert(_field(document, "priority", str, JobPriority.NORMAL.value)),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        message = f"{path} is no job: {type(error).__name__}: {error}"
-        raise MalformedPostingError(message) from error
-    job.raw, job.version = raw, stat.version
-    return job
-
-
-def _book(document: dict[str, Any]) -> dict[str, Any]:
-    book: dict[str, Any] = _field(document, "book", dict)
-    _field(book, "uuid", str)
-    return book
-
-
-def _field(document: Any, name: str, kind: type, default: object = None) -> Any:  # noqa: ANN401 - JSON
-    if not isinstance(document, dict):
-        message = f"not a JSON object but {type(document).__name__}"
-        raise TypeError(message)
-    value = document.get(name, default)
-    if not isinstance(value, kind):
-        message = f"its {name} is not a {kind.__name__}"
-        raise TypeError(message)
-    return value
 
 
 class Board(ZookeeperJobBoard):
@@ -124,6 +69,8 @@ class Board(ZookeeperJobBoard):
         self._postponed: dict[str, float] = {}
         # Set when what we know may be wrong: after a reconnect, after a call whose outcome is unknown.
         self._recheck = threading.Event()
+        # Jobs whose end or return has an unknown outcome: their locks may still be there.
+        self._doubtful: set[str] = set()
 
     @property
     def client(self) -> KazooClient:
@@ -195,7 +142,7 @@ class Board(ZookeeperJobBoard):
             return
         raw = raw or b""
         try:
-            job = parse(self, path, raw, stat)
+            job = parse(self, path, (raw, stat), client=self._client, backend=self._persistence)
         except MalformedPostingError as error:
             self._malformed[path] = (raw, stat.version, str(error))
         else:
@@ -252,6 +199,10 @@ class Board(ZookeeperJobBoard):
         except Exception:
             LOG.exception("Whether job %s may be claimed could not be told; it is left alone", job.name)
             return False
+
+    def knows(self, path: str) -> bool:
+        """Tell whether a job is at *path*, as far as the watch has told."""
+        return path in self._known_jobs
 
     def postpone(self, job: BoardJob, seconds: float) -> None:
         """Do not offer *job* here again for *seconds*; other conductors are not affected."""
@@ -353,7 +304,7 @@ class Board(ZookeeperJobBoard):
         try:
             commit(transaction)
         except StoreUnreachableError:
-            self._recheck.set()
+            self._doubtful.add(job.path)
             raise
         except TransactionRefusedError as error:
             raise FencedOutError from error
@@ -369,10 +320,10 @@ class Board(ZookeeperJobBoard):
         try:
             fenced_commit(self._client, claim, transaction)
         except StoreUnreachableError:
-            self._recheck.set()
+            self._doubtful.add(job.path)
             raise
         except TransactionRefusedError as error:
-            if not error.path.endswith(job.lock_path):
+            if error.path != job.lock_path:
                 raise
             # Our lock is gone although nobody claimed after us: our session ended, and with it the claim.
             claim.revoked.set()
@@ -381,6 +332,10 @@ class Board(ZookeeperJobBoard):
     def release(self, job: BoardJob) -> None:
         """Forget that this process works on *job*: call it when its engine has ended, however it ended."""
         self._running.pop(job.path, None)
+        if job.path in self._doubtful:
+            # Only now can a look at the board tell that nobody works under the lock.
+            self._doubtful.discard(job.path)
+            self._recheck.set()
         self.on_change()
 
     def revoke_all(self) -> None:

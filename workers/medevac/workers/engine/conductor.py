@@ -20,8 +20,9 @@ from taskflow.persistence.models import FlowDetail
 
 from medevac.core.errors import ClaimLostError, StoreUnreachableError
 from medevac.workers.engine import outcome as outcomes
-from medevac.workers.engine.board import Board, BoardJob
+from medevac.workers.engine.board import Board
 from medevac.workers.engine.claim import Claim, FencedOutError
+from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.outcome import GivenBack, Outcome
 from medevac.workers.engine.persistence import FencedBackend
 from medevac.workers.engine.waking import WakingTimeout
@@ -139,6 +140,9 @@ class Conductor(NonBlockingConductor):
 
     def _dispatch_job(self, job: BoardJob) -> Outcome | GivenBack:
         claim = cast("Claim", job.claim)
+        if self.lost:
+            # Lost between the claim and here: revoke_all did not know of it yet.
+            claim.revoked.set()
         try:
             return self._run_flow(job, claim)
         except _GIVE_BACK as error:
@@ -272,6 +276,7 @@ class Conductor(NonBlockingConductor):
 
     def _back_off(self, path: str) -> float:
         shortest, longest = BACK_OFF
+        self._failures = {each: count for each, count in self._failures.items() if self.board.knows(each)}
         failures = self._failures[path] = self._failures.get(path, 0) + 1
         return min(shortest * 2.0 ** (failures - 1), longest)
 

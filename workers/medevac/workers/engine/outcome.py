@@ -9,8 +9,8 @@ from kazoo.client import TransactionRequest
 from taskflow import states
 from taskflow.persistence.models import FlowDetail
 
-from medevac.workers.engine.board import BoardJob
 from medevac.workers.engine.claim import Claim
+from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.parking import ParkedKind, park
 
 FINAL = (states.SUCCESS, states.REVERTED, states.FAILURE)
@@ -32,6 +32,14 @@ class Outcome:
     """One sentence; for a failure the messages of the steps that failed."""
     exception: BaseException | None = None
     """What was raised, when it was raised in this process."""
+    flow: FlowDetail | None = None
+    """The flow as it is stored; None when it could not be loaded or did not run."""
+
+    def failed_with(self, kind: type[Exception]) -> bool:
+        """Tell whether a step has failed with *kind*, in whatever process it ran."""
+        return self.flow is not None and any(
+            atom.failure is not None and atom.failure.check(kind) for atom in self.flow
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ def of_flow(job: BoardJob, claim: Claim, flow: FlowDetail, exception: BaseExcept
         state = states.FAILURE
     succeeded = state == states.SUCCESS
     sentence = "All steps succeeded." if succeeded else _sentence(flow, exception)
-    return Outcome(job, claim, state, succeeded, sentence, exception)
+    return Outcome(job, claim, state, succeeded, sentence, exception, flow)
 
 
 def of_error(job: BoardJob, claim: Claim, exception: BaseException, flow_state: str = states.PENDING) -> Outcome:

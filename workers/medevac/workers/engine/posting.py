@@ -37,6 +37,11 @@ class Priority(enum.StrEnum):
         """Return TaskFlow's word for it."""
         return _TASKFLOW[self]
 
+    @classmethod
+    def of(cls, priority: JobPriority) -> Priority:
+        """Return ours for TaskFlow's word."""
+        return next(ours for ours, theirs in _TASKFLOW.items() if theirs is priority)
+
 
 _TASKFLOW = {
     Priority.CRITICAL: JobPriority.VERY_HIGH,
