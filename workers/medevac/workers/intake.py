@@ -16,7 +16,6 @@ from medevac.core.handled import Handled, Outcome
 from medevac.core.incident import Incident, IncidentState, incident_id
 from medevac.core.journal import JournalEntry
 from medevac.core.wire import encode
-from medevac.flows import factory
 from medevac.flows.decision import Decision, decide
 from medevac.flows.plan import Settings
 from medevac.flows.policy.language import PolicySet
@@ -131,7 +130,7 @@ class Intake:
             incarnation.write(transaction, subject, life, record)
             incidents.create(transaction, incident, [self._line(f"{_seen(event)}. {decision.reason}")])
             if decision.recover:
-                add_job(transaction, self._posting(incident, decision))
+                add_job(transaction, _posting(incident, decision))
 
         return self._settle(event, Outcome.INCIDENT, decision.reason, also, incident.id)
 
@@ -171,22 +170,12 @@ class Intake:
             incidents.replace(transaction, stored, incident)
             incidents.note(transaction, incident.id, [self._line(f"{_seen(event)}. {decision.reason}")])
             if decision.recover:
-                add_job(transaction, self._posting(incident, decision))
+                add_job(transaction, _posting(incident, decision))
 
         return self._settle(event, Outcome.DUPLICATE, f"set {incident.id} going again", also, incident.id)
 
     def _duplicate(self, event: Event, incident: Incident, reason: str) -> Handled:
         return self._settle(event, Outcome.DUPLICATE, reason, incident=incident.id)
-
-    def _posting(self, incident: Incident, decision: Decision) -> Posting:
-        return Posting(
-            name=incident.id,
-            factory=factory.NAME,
-            arguments=(decision.document,),
-            priority=Priority(decision.priority.value),
-            details={"incident": incident.id, "attempt": incident.attempt},
-            key=f"{incident.id}#{incident.attempt}",
-        )
 
     def _settle(
         self,
@@ -263,6 +252,10 @@ def _decided(incident: Incident, decision: Decision, now: float) -> Incident:
     if decision.recover:
         return replace(incident, reason=decision.reason)
     return replace(incident, state=IncidentState.IGNORED, reason=decision.reason, ended_at=now)
+
+
+def _posting(incident: Incident, decision: Decision) -> Posting:
+    return incidents.posting(incident, decision.document, Priority(decision.priority.value))
 
 
 def _seen(event: Event) -> str:

@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from kazoo.client import KazooClient, TransactionRequest
 from taskflow.jobs.base import Job
+from taskflow.persistence.models import FlowDetail
 
 from medevac.core import layout
-from medevac.core.errors import ClaimLostError, StoreUnreachableError
+from medevac.core.errors import ClaimLostError, NoEvidenceError, StoreUnreachableError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import JournalEntry
@@ -21,6 +22,7 @@ from medevac.flows.ports import Clock, Cloud, Fencer, Ports
 from medevac.workers import incidents
 from medevac.workers.engine.claim import Claim, check, fenced_commit
 from medevac.workers.engine.outcome import Outcome, park_failures
+from medevac.workers.engine.posting import Posting, Priority, add_job
 from medevac.workers.zookeeper import TransactionRefusedError, bounded
 
 log = logging.getLogger(__name__)
@@ -146,10 +148,26 @@ class Recovery:
         incident = stored.incident
         if incident.attempt != details["attempt"] or incident.state is not IncidentState.RECOVERING:
             return
-        reason = outcome.reason or "the flow ended without a report"
-        parked = replace(incident, state=IncidentState.PARKED, reason=reason, ended_at=self.clock.now())
-        incidents.replace(transaction, stored, parked)
-        incidents.note(transaction, incident.id, [self._line(f"parked: {reason}")])
+        if not outcome.failed_with(NoEvidenceError):
+            parked = replace(incident, state=IncidentState.PARKED, ended_at=self.clock.now())
+            self._end(transaction, stored, parked, outcome.reason or "the flow ended without a report")
+        elif incident.evidence is None:
+            self._end(transaction, stored, replace(incident, state=IncidentState.HELD), outcome.reason)
+        else:
+            again = replace(incident, attempt=incident.attempt + 1)
+            self._end(transaction, stored, again, "evidence came while the attempt without it was ending")
+            add_job(transaction, _next_posting(outcome, again))
+
+    def _end(self, transaction: TransactionRequest, stored: incidents.Stored, incident: Incident, reason: str) -> None:
+        ended = replace(incident, reason=reason)
+        incidents.replace(transaction, stored, ended)
+        incidents.note(transaction, ended.id, [self._line(f"{ended.state}: {reason}")])
 
     def _line(self, text: str) -> JournalEntry:
         return JournalEntry(at=self.clock.now(), step="conductor", text=text, actor=self.actor)
+
+
+def _next_posting(outcome: Outcome, incident: Incident) -> Posting:
+    """Return the job of the next attempt: what was decided for the attempt that has ended in *outcome* still holds."""
+    (document,) = cast("FlowDetail", outcome.flow).meta["factory"]["args"]
+    return incidents.posting(incident, document, Priority.of(outcome.job.priority))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medevac.core.errors import CloudError, NotFoundError
+from medevac.core.errors import CloudError, CloudUnavailableError, NotFoundError
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
@@ -62,10 +62,22 @@ class Disable(Step):
                 self.say(ports, f"{original.host} is left as it is: somebody else has changed its service since")
                 return
             ports.log.assert_owned()
-            ports.cloud.put_back(now, self._before_us(original))
+            self.patiently(ports, lambda: self._put_back(ports, now, self._before_us(original)))
             self.say(ports, f"nova-compute on {original.host} is back as it was before")
         except CloudError as error:
             self.say(ports, f"{original.host} stays out of service: putting it back failed: {error}")
+
+    def _put_back(self, ports: Ports, now: HostService, wanted: HostService) -> None:
+        """Put the service back; an answer that does not come is no failure where the service stands as wanted.
+
+        Nova changes its records first, and then waits for the dead nova-compute until the caller has given up.
+        """
+        try:
+            ports.cloud.put_back(now, wanted)
+        except CloudUnavailableError:
+            seen = ports.cloud.host_service(wanted.host)
+            if seen is None or (seen.forced_down, seen.enabled) != (wanted.forced_down, wanted.enabled):
+                raise
 
     def _is_ours(self, service: HostService, original: HostService) -> bool:
         """Tell whether the service stands as we left it; what an operator did since is never touched."""

@@ -23,7 +23,10 @@ class Fence(Step):
         super().__init__("fence", brief, provides="evidence")
 
     def execute(self, *, ports: Ports, **_: object) -> Any:  # noqa: ANN401 - JSON
-        """Return the evidence; raise NoEvidenceError, with the incident held, when there is none."""
+        """Return the evidence; raise NoEvidenceError when there is none: the incident is held when the job ends.
+
+        It is not held here: until the job has ended, evidence that comes in is for this attempt and not for a next.
+        """
         evidence = ports.log.evidence()
         if evidence is not None:
             self.say(ports, f"{evidence.host} is off on the word of {evidence.source}: {evidence.detail}")
@@ -36,7 +39,7 @@ class Fence(Step):
     def _fence(self, ports: Ports) -> FenceEvidence:
         host, clock = self.brief.host, ports.clock
         if not ports.fencer.can_fence(host):
-            self._hold(ports, f"no fence device is configured for {host}")
+            raise self._nothing(f"no fence device is configured for {host}")
         give_up = clock.now() + self.brief.settings.fence_timeout
         pause = FIRST_PAUSE
         while True:
@@ -44,7 +47,7 @@ class Fence(Step):
             if evidence is not None:
                 return evidence
             if clock.now() + pause > give_up:
-                self._hold(ports, problem)
+                raise self._nothing(problem)
             self.say(ports, f"{problem}; trying again in {pause:.0f} s")
             clock.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -63,10 +66,8 @@ class Fence(Step):
             return None, f"{host} could not be fenced: {error}"
         return evidence, f"the fence device says that {host} is still on"
 
-    def _hold(self, ports: Ports, problem: str) -> None:
-        reason = (
+    def _nothing(self, problem: str) -> NoEvidenceError:
+        return NoEvidenceError(
             f"no evidence that {self.brief.host} is off ({problem}): nothing is evacuated. "
             f"Release it by fencing the host through Pacemaker, or mend its fence device and post the event again."
         )
-        ports.log.finish("held", reason, {})
-        raise NoEvidenceError(reason)
