@@ -1,0 +1,147 @@
+"""The stage of a crash: one simulated site, and what must hold on it when all is over."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kazoo.client import KazooClient
+
+from medevac.core import layout
+from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
+from medevac.core.wire import encode
+from medevac.flows.plan import Settings
+from medevac.sandbox.cloud.model import machines
+from medevac.sandbox.cloud.model.server import Server
+from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
+from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.cloud.server import RunningCloud
+from medevac.workers.zookeeper import bounded, connect, disconnect, ensure_layout
+from tests.crash.child import Told
+from tests.crash.points import Point
+from tests.crash.zygote import Zygote
+
+DEAD = "compute-1"
+HOSTS = tuple(HostSpec(f"compute-{n}", zone="az1") for n in (1, 2, 3))
+SERVERS = (
+    ServerSpec("pet-running", DEAD, metadata={"ha": "pet"}),
+    ServerSpec("pet-locked", DEAD, metadata={"ha": "pet"}, locked_reason="mine"),
+    ServerSpec("volume-booted", DEAD, image=""),
+    ServerSpec("stopped", DEAD, vm_state="stopped"),
+    ServerSpec("running", DEAD),
+    ServerSpec("on-another-host", "compute-2"),
+    ServerSpec("left-to-its-fate", DEAD, project="batch"),
+)
+LEFT = ("left-to-its-fate", "on-another-host")
+POLICIES = {
+    "10-pet.yaml": "policy: pet\nmatch: {metadata: {ha: pet}}\npriority: critical\nwhen:\n  host.down:\n"
+    "    - fence\n    - disable\n    - evacuate: {parallel: 1}\n    - verify\n",
+    "20-batch.yaml": "policy: batch\nmatch: {server: left-*}\nwhen:\n  host.down: leave\n",
+    "90-everyone.yaml": "policy: everyone\nmatch: everyone\nwhen:\n  host.down: [fence, disable, evacuate, verify]\n",
+}
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Stage:
+    """One site with a host that has been cut off: it runs on, and so do its guests."""
+
+    cloud: RunningCloud
+    zookeeper: str
+    client: KazooClient
+    folder: Path
+    settings: Settings = field(default_factory=lambda: Settings(shared_storage=("*",)))
+    before: dict[str, Server] = field(default_factory=dict)
+
+    def told(self, name: str, die_at: Point | None = None) -> Told:
+        addresses = self.cloud.addresses
+        return Told(
+            name=name,
+            folder=str(self.folder),
+            zookeeper=self.zookeeper,
+            policies=str(self.folder / "policies"),
+            environment=addresses.environment(),
+            agent=addresses.fence_agent,
+            bmc_port=addresses.bmc_port,
+            bmc_password=self.cloud.world.settings.bmc_password,
+            die_at=die_at,
+            settings=self.settings,
+        )
+
+    def post(self, kind: EventKind = EventKind.HOST_DOWN, seen_at: float = 0.0) -> Event:
+        """Store an event as an alert agent does."""
+        now = seen_at or self.cloud.world.now
+        event = Event(new_event_id(now), kind, Subject(SubjectKind.HOST, DEAD), "pacemaker", "node1", now)
+        bounded(self.client.create_async(layout.event(event.id), encode(event)))
+        return event
+
+    def close_session(self, name: str) -> None:
+        """End the session of a process that is known to be dead, as a supervisor may."""
+        session, password = json.loads(self.told(name).file("session").read_text())
+        ghost = KazooClient(self.zookeeper, client_id=(session, bytes.fromhex(password)))
+        ghost.start(10)
+        disconnect(ghost)
+
+    def children(self, path: str) -> list[str]:
+        return list(bounded(self.client.get_children_async(path)))
+
+    def last_words(self, name: str) -> str:
+        log = self.told(name).file("log")
+        return log.read_text()[-3000:] if log.exists() else ""
+
+    def snapshot(self) -> None:
+        """Remember how the servers are now."""
+        with self.cloud.world.settled() as world:
+            self.before = {server.name: replace(server) for server in world.servers.values()}
+
+    def power_commands(self) -> Counter[str]:
+        """Return how often the BMC of the dead host was given each command."""
+        return Counter(self.cloud.site.power_commands().get(DEAD, {}))
+
+    def records(self) -> Counter[str]:
+        """Return how many evacuation records each server has, by its name."""
+        with self.cloud.world.settled() as world:
+            return Counter(world.servers[record.server_id].name for record in world.migrations.values())
+
+
+@contextmanager
+def staged(zookeeper: str, settings: Settings | None = None) -> Iterator[Stage]:
+    """Yield a stage of its own: its own path in the ZooKeeper at *zookeeper*, its own cloud, its own folder."""
+    hosts = f"{zookeeper}/crash-{next(_numbers)}"
+    folder = Path(tempfile.mkdtemp(prefix="medevac-crash-"))
+    client = connect(hosts)
+    try:
+        ensure_layout(client)
+        _write_policies(folder / "policies")
+        with RunningCloud(SiteSpec(HOSTS, SERVERS), CloudSettings(evacuate_seconds=0.0, rpc_seconds=0.0)) as cloud:
+            stage = Stage(cloud, hosts, client, folder)
+            stage.settings = settings or stage.settings
+            with cloud.world.settled() as world:
+                machines.cut_network(world, DEAD)
+            stage.snapshot()
+            yield stage
+    finally:
+        disconnect(client)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_policies(folder: Path) -> None:
+    folder.mkdir()
+    for name, text in POLICIES.items():
+        (folder / name).write_text(text)
+
+
+def play(stage: Stage, zygote: Zygote, die_at: Point | None) -> tuple[int, int]:
+    """Let one process die at *die_at* and another go on; return their exit codes (the same, when nobody dies)."""
+    first = zygote.run(stage.told("first", die_at))
+    if die_at is None:
+        return first, first
+    stage.close_session("first")
+    return first, zygote.run(stage.told("second"))
