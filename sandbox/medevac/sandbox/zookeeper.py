@@ -130,6 +130,9 @@ class ZookeeperServer:
         """Start the process without waiting for it."""
         folder = self._data_folder()
         (folder / "zoo.cfg").write_text(self._configuration(folder))
+        if self._quorum:
+            (folder / "data").mkdir(exist_ok=True)
+            (folder / "data" / "myid").write_text(str(self._number))
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -200,9 +203,6 @@ class ZookeeperServer:
         """Make this server number *number* of an ensemble whose (peer port, election port) pairs are *peers*."""
         self._number = number
         self._quorum = peers
-        data = self._data_folder() / "data"
-        data.mkdir(exist_ok=True)
-        (data / "myid").write_text(str(number))
 
     def _data_folder(self) -> Path:
         if self._folder is None:

@@ -92,6 +92,15 @@ def test_the_token_grows_with_every_claim_and_the_former_owner_is_fenced_out(
     check(other.client, theirs)
 
 
+def test_a_job_that_runs_here_is_not_offered_here_although_its_lock_is_gone(zk: KazooClient, board: Board) -> None:
+    post(zk, "job", {"name": "a"})
+    job, _ = claim(board, "me")
+    zk.delete(job.lock_path)
+    assert list(board.iterjobs(ensure_fresh=True)) == []
+    board.release(job)
+    assert [each.path for each in board.iterjobs(ensure_fresh=True)] == [job.path]
+
+
 def test_a_claim_on_a_job_that_is_gone_is_lost_for_both_worlds(zk: KazooClient, board: Board) -> None:
     post(zk, "job", {"name": "a"})
     job, mine = claim(board, "me")
