@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -37,6 +38,8 @@ CHROOT = "/medevac"
 READY_DEADLINE = 40.0
 """Seconds within which all processes are ready (3 s on an idle 2-core machine)."""
 PAUSE = 0.05
+_ERROR = re.compile(r" (ERROR|CRITICAL) |^\w*(\.\w+)*(Error|Exception): ")
+"""A line of a worker's log that somebody should read: a logged error, or the end of a traceback."""
 
 Check = Callable[[], None]
 """Called again and again while the site is being waited for; raising ends the wait."""
@@ -191,6 +194,15 @@ class SandboxSite:
         """Return the process of the worker that signs as *name*, as on claims and in journals."""
         parts = name.split("-")
         return next((child for child in self.workers if str(child.pid) in parts), None)
+
+    def complaints(self) -> list[str]:
+        """Return the errors in the workers' logs, each with the worker's name."""
+        return [
+            f"{child.name}: {line}"
+            for child in self.workers
+            for line in child.log.read_text(errors="replace").splitlines()
+            if _ERROR.search(line)
+        ]
 
     def require_alive(self) -> None:
         """Raise ChildEndedError when the cloud has ended by itself."""

@@ -77,6 +77,8 @@ class Facts:
     parked: Sequence[str]
     http_requests: int
     zookeeper_requests: int
+    complaints: Sequence[str] = ()
+    """Errors in the workers' logs."""
 
     @property
     def struck(self) -> list[ServerSeen]:

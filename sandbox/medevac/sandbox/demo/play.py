@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def play(options: Options, console: Console, *, json_file: Path | None = None, k
     Raises KeyboardInterrupt when we are asked to end before that, with everything taken down; MedevacError where the
     site cannot be brought up.
     """
+    # Without a handler kazoo's warnings about connections that we end ourselves would go to the terminal.
+    logging.getLogger("kazoo").addHandler(logging.NullHandler())
     with Interruption() as interruption:
         view: View = LiveView(console) if console.is_terminal else PlainView(console)
         story = Story(options, draw(options.hosts, options.servers, options.seed), view, interruption)

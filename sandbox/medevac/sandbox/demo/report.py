@@ -93,6 +93,7 @@ def _all_lines(report: Report, width: int) -> Iterator[Text]:
     yield from _servers(figures.downtimes(report.facts), width)
     yield from _cost(report)
     yield from _invariants(report, width)
+    yield from _complaints(report, width)
     yield from _verdict(report)
 
 
@@ -162,6 +163,16 @@ def _invariants(report: Report, width: int) -> Iterator[Text]:
             yield from (Text(row, "red") for row in wrap(f"            {sentence}", width, subsequent_indent=" " * 14))
         if len(each.broken) > _NAMED:
             yield Text(f"            and {len(each.broken) - _NAMED} more (--json has them all)", "red")
+
+
+def _complaints(report: Report, width: int) -> Iterator[Text]:
+    """Yield the errors in the logs, where something broke: the logs themselves are gone without --keep."""
+    found = report.facts.complaints
+    if report.held or not found:
+        return
+    yield from _head("What the workers' logs complain of", f"{len(found)} lines; --keep keeps the logs")
+    for line in found[-_NAMED:]:
+        yield from (Text(row) for row in wrap(f"  {line}", width, subsequent_indent=" " * 4))
 
 
 def _verdict(report: Report) -> Iterator[Text]:
