@@ -97,11 +97,11 @@ def recorded(record: Path) -> list[Point]:
 class PointedClient(KazooClient):  # type: ignore[misc] # kazoo ships no types
     """A client whose every request that changes or proves something is a point."""
 
-    def __init__(self, points: Points, **told: Any) -> None:  # noqa: ANN401 - kazoo's own options
+    def __init__(self, points: Points, **told: Any) -> None:
         super().__init__(**told)
         self._points = points
 
-    def _call(self, request: Any, async_object: Any) -> Any:  # noqa: ANN401 - kazoo has no types
+    def _call(self, request: Any, async_object: Any) -> Any:
         label = _label(request, self.chroot)
         if not label:
             return super()._call(request, async_object)
@@ -114,13 +114,13 @@ class PointedClient(KazooClient):  # type: ignore[misc] # kazoo ships no types
         return self._points.leave(label, number)
 
 
-def _label(request: Any, chroot: str) -> str:  # noqa: ANN401 - kazoo has no types
+def _label(request: Any, chroot: str) -> str:
     if isinstance(request, serialization.Transaction):
         return "zookeeper " + " + ".join(dict.fromkeys(_operation(each, chroot) for each in request.operations))
     return f"zookeeper {_operation(request, chroot)}" if isinstance(request, _CHANGES) else ""
 
 
-def _operation(request: Any, chroot: str) -> str:  # noqa: ANN401 - kazoo has no types
+def _operation(request: Any, chroot: str) -> str:
     verb = type(request).__name__.removesuffix("2").lower()
     path = str(request.path).removeprefix(chroot)
     return f"{verb} {_what(path, getattr(request, 'data', b'') or b'')}"
@@ -145,7 +145,7 @@ class PointedAdapter(TCPKeepAliveAdapter):
         super().__init__()
         self._points = points
 
-    def send(self, request: Any, *rest: Any, **told: Any) -> Any:  # noqa: ANN401 - requests' own signature
+    def send(self, request: Any, *rest: Any, **told: Any) -> Any:
         verb = next(iter(json.loads(request.body)), "") if request.body and "/action" in request.url else ""
         path = _VARYING.sub("*", request.path_url.partition("?")[0])
         label = f"http {request.method} {path} {verb}".strip()

@@ -27,12 +27,12 @@ def main(kind: str, hosts: str, session: str, die_at: str = "") -> None:
     conductor: Any = Conductor(client, pool) if kind == "ours" else stock_conductor(client, pool)
     usual = conductor._listeners_from_job  # noqa: SLF001 - TaskFlow's place to add listeners
 
-    def listeners(job: Any, engine: Any) -> Any:  # noqa: ANN401 - taskflow has no type hints
+    def listeners(job: Any, engine: Any) -> Any:
         if die_at:
             engine.notifier.register(die_at, die)
         return usual(job, engine)
 
-    conductor._listeners_from_job = listeners  # noqa: SLF001
+    conductor._listeners_from_job = listeners  # noqa: SLF001 - as above
     client.add_listener(say)
     signal.signal(signal.SIGTERM, lambda *_: conductor.stop())
     say("up")

@@ -68,7 +68,7 @@ class Step(task.Task):
 class NeedsPorts(task.Task):
     """Calls the port it is given."""
 
-    def execute(self, ports: Any) -> str:  # noqa: ANN401 - anything that can be called
+    def execute(self, ports: Any) -> str:
         return str(ports())
 
 
@@ -80,7 +80,7 @@ def steps(specs: list[dict[str, Any]]) -> linear_flow.Flow:
 class Twice(task.Task):
     """Fails at its first execution, then returns *answer*."""
 
-    def execute(self, answer: Any) -> Any:  # noqa: ANN401 - any JSON
+    def execute(self, answer: Any) -> Any:
         say("execute", self.name)
         path = os.environ["EVENTS"]
         if sum(each["event"] == "execute" and each["atom"] == self.name for each in said(Path(path))) == 1:

@@ -62,7 +62,7 @@ class Running:
 
 
 @contextmanager
-def conducting(kind: str, hosts: str, *, session: float = 10.0, **options: Any) -> Iterator[Running]:  # noqa: ANN401
+def conducting(kind: str, hosts: str, *, session: float = 10.0, **options: Any) -> Iterator[Running]:
     """Run a conductor of *kind* on a client of its own; *options* are our Conductor's."""
     client = connect(hosts, session_timeout=session)
     with ExitStack() as stack:

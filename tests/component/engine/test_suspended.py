@@ -33,5 +33,5 @@ def written_after_an_outage(kind: str, events: Path) -> bool:
 
 
 @pytest.mark.parametrize(("kind", "written"), [("ours", True), ("stock", False)])
-def test_writing_while_suspended(kind: str, written: bool, events: Path) -> None:  # noqa: FBT001
+def test_writing_while_suspended(kind: str, written: bool, events: Path) -> None:
     assert written_after_an_outage(kind, events) is written

@@ -15,7 +15,7 @@ from medevac.flows.ports import Ports
 T = TypeVar("T")
 
 
-class Step(task.Task):  # type: ignore[misc]  # taskflow ships no types
+class Step(task.Task):
     """A task that knows its incident and speaks into its journal.
 
     Its name is wire format: a job that yesterday's release posted is resumed by it.

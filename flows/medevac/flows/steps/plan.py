@@ -77,7 +77,7 @@ class _Sorter:
         left: list[LeftServer] = []
         for server in servers:
             verdict = self._place(server)
-            (planned if isinstance(verdict, PlannedServer) else left).append(verdict)  # type: ignore[arg-type]
+            (planned if isinstance(verdict, PlannedServer) else left).append(verdict)  # type: ignore[arg-type]  # each list takes its class
         return planned, left
 
     def _place(self, server: Server) -> PlannedServer | LeftServer:

@@ -60,7 +60,8 @@ class Report(Step):
     def _row(self, verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
         result = "recovered" if verdict.recovered else ("skipped" if outcome.result == "skipped" else "failed")
         down = None if verdict.back_at is None else round(verdict.back_at - self.brief.opened_at, 3)
-        return to_plain(verdict) | {
+        plain: dict[str, Any] = to_plain(verdict)
+        return plain | {
             "result": result,
             "attempts": outcome.attempts,
             "asked_at": outcome.asked_at,
@@ -87,7 +88,8 @@ def judge(
 
 
 def _left_row(left: LeftServer) -> dict[str, Any]:
-    return to_plain(left) | {"result": "left", "recovered": False, "attempts": 0, "down_seconds": None}
+    plain: dict[str, Any] = to_plain(left)
+    return plain | {"result": "left", "recovered": False, "attempts": 0, "down_seconds": None}
 
 
 def _summary(policy: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class Board(ZookeeperJobBoard):
         for path in self._postponed.keys() - paths:
             self._postponed.pop(path, None)
 
-    def _process_child(self, path: str, request: Any, quiet: bool = True) -> None:  # noqa: ANN401, ARG002, FBT001, FBT002
+    def _process_child(self, path: str, request: Any, quiet: bool = True) -> None:  # noqa: ANN401, ARG002, FBT001, FBT002 - TaskFlow's signature
         try:
             raw, stat = bounded(request)
         except NoNodeError:
@@ -173,7 +173,7 @@ class Board(ZookeeperJobBoard):
 
     # -- choosing
 
-    def iterjobs(self, only_unclaimed: bool = True, ensure_fresh: bool = False) -> Iterator[BoardJob]:  # noqa: FBT001, FBT002
+    def iterjobs(self, only_unclaimed: bool = True, ensure_fresh: bool = False) -> Iterator[BoardJob]:  # noqa: FBT001, FBT002 - TaskFlow's signature
         """Return the jobs, most urgent first, then oldest first; each is a copy that is yours.
 
         With *only_unclaimed* leaves out those that are claimed, run here, or are postponed.  Costs no round trip.

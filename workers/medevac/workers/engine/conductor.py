@@ -269,7 +269,7 @@ class Conductor(NonBlockingConductor):
         else:
             self._notify("job_abandoned", job)
 
-    def _try_finish_job(self, job: BoardJob, consume: bool, trash: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+    def _try_finish_job(self, job: BoardJob, consume: bool, trash: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - TaskFlow's signature
         # TaskFlow calls this only when a claimed job could not be handed to its thread.
         self._give_back(job, postponed=True)
         self.board.release(job)

@@ -124,7 +124,7 @@ class FencedConnection(ZkConnection):
 
     # -- writing
 
-    def update_flow_details(self, flow_detail: models.FlowDetail, ignore_missing: bool = False) -> models.FlowDetail:  # noqa: ARG002, FBT001, FBT002
+    def update_flow_details(self, flow_detail: models.FlowDetail, ignore_missing: bool = False) -> models.FlowDetail:  # noqa: ARG002, FBT001, FBT002 - TaskFlow's signature
         """Store the flow's state and meta, and those of its atoms that were never stored."""
         backend = self._backend
         if not backend.running and flow_detail.state in _BEFORE_RUNNING:
@@ -140,7 +140,7 @@ class FencedConnection(ZkConnection):
         self._write(news)
         return flow_detail
 
-    def update_atom_details(self, atom_detail: models.AtomDetail, ignore_missing: bool = False) -> models.AtomDetail:  # noqa: ARG002, FBT001, FBT002
+    def update_atom_details(self, atom_detail: models.AtomDetail, ignore_missing: bool = False) -> models.AtomDetail:  # noqa: ARG002, FBT001, FBT002 - TaskFlow's signature
         """Store the atom, unless nothing but its automatic progress has changed."""
         backend = self._backend
         path = self._get_obj_path(atom_detail)
