@@ -18,7 +18,7 @@ from tests.unit.policy import strategies
 LEFT = Policy(name="left", match=Match(), when={"host.down": Flow((Leave(),))})
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 @given(strategies.policies)
 def test_a_stored_policy_is_read_back_exactly(policy: Policy) -> None:
     stored = json.loads(json.dumps(to_document(policy)))
@@ -26,7 +26,7 @@ def test_a_stored_policy_is_read_back_exactly(policy: Policy) -> None:
     assert from_document(stored) == policy
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=100, deadline=None, database=None)
 @given(strategies.policies)
 def test_a_stored_policy_is_also_a_policy_file(policy: Policy) -> None:
     text = yaml.safe_dump(to_document(policy), allow_unicode=True)

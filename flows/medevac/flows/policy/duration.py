@@ -8,7 +8,7 @@ from dataclasses import dataclass
 _UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 """Milliseconds in each unit, largest first, which is the order in which a duration is written."""
 
-_WRITTEN = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?", re.ASCII)
+_WRITTEN = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?", re.ASCII)
 _GUESSED = re.compile(r"(\d{1,9})\s*(ms|milli|[dhms])[a-z]*\.?", re.ASCII | re.IGNORECASE)
 _BARE = re.compile(r"\d{1,9}", re.ASCII)
 
