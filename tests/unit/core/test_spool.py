@@ -37,8 +37,11 @@ def test_an_event_comes_back_as_it_was_put(tmp_path: Path) -> None:
 
 
 def test_only_the_owner_can_look_inside(tmp_path: Path) -> None:
-    os.umask(0o026)  # as Pacemaker sets it
-    path = Path(Spool(tmp_path / "deep" / "spool").put(event()))
+    before = os.umask(0o026)  # as Pacemaker sets it
+    try:
+        path = Path(Spool(tmp_path / "deep" / "spool").put(event()))
+    finally:
+        os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
