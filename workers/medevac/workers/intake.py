@@ -227,10 +227,16 @@ def evidence_of(event: Event, host: str) -> FenceEvidence | None:
     return FenceEvidence(
         host=host,
         at=event.seen_at,
-        source=f"human:{facts.get('origin') or event.reporter}" if human else event.source,
+        source=f"human:{_who(event)}" if human else event.source,
         action="acknowledged" if human else facts.get("action") or "unknown",
         detail=f"{facts.get('action') or 'fencing'} by {facts.get('by') or 'unknown'}: {facts.get('result') or 'OK'}",
     )
+
+
+def _who(event: Event) -> str:
+    """Return the person whose word it is; Pacemaker does not say more than the node that he was on."""
+    by = event.facts.get("by", "")
+    return by if by and by != "a human" else event.facts.get("origin") or event.reporter
 
 
 def _asks_for_nothing(event: Event) -> str:
@@ -240,7 +246,8 @@ def _asks_for_nothing(event: Event) -> str:
     if event.kind is EventKind.UNCLASSIFIED:
         return "it could not be understood; its raw values are kept here"
     if event.kind is EventKind.HOST_FENCING_FAILED and PACEMAKER_ITSELF not in event.facts.get("client", ""):
-        return "a fencing that a person asked for failed; the cluster itself did not call the host dead"
+        asker = event.facts.get("client") or "somebody unnamed"
+        return f"a fencing that {asker} asked for failed; that the cluster itself calls the host dead is not said"
     return ""
 
 

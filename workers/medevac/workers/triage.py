@@ -25,7 +25,7 @@ TIDY_EVERY = 3600.0
 """Seconds between two rounds of housekeeping."""
 RAW_LIMIT = 2000
 """How many characters of an unreadable event are kept with its record."""
-NOBODY = Subject(SubjectKind.HOST, "unknown")
+NOBODY = Subject(SubjectKind.HOST, "?")
 
 
 class Triage:
