@@ -94,8 +94,12 @@ class FakeCloud:
 
     def host_service(self, host: str) -> ports.HostService | None:
         """Return the nova-compute service of *host*."""
-        found = self._ask(_get(f"{_COMPUTE}/os-services"), lambda: self.world.hosts.get(host))
-        return None if found is None else self._service(found)
+
+        def look() -> ports.HostService | None:
+            found = self.world.hosts.get(host)
+            return None if found is None else self._service(found)
+
+        return self._ask(_get(f"{_COMPUTE}/os-services"), look)
 
     def host_aggregates(self, host: str) -> tuple[str, ...]:
         """Return the names of the aggregates of *host*."""
@@ -116,22 +120,26 @@ class FakeCloud:
 
     def server(self, server_id: str) -> ports.Server | None:
         """Return one server."""
-        found = self._ask(
-            _get(f"{_COMPUTE}/servers/{server_id}", f"{_COMPUTE}/servers/{{id}}"),
-            lambda: self.world.servers.get(server_id),
-        )
-        if found is None or found.deleted:
-            return None
-        if self.world.cell_is_down(found.host):
-            raise CellDownError
-        return self._server(found)
+
+        def look() -> ports.Server | None:
+            found = self.world.servers.get(server_id)
+            if found is None or found.deleted:
+                return None
+            if self.world.cell_is_down(found.host):
+                raise CellDownError
+            return self._server(found)
+
+        return self._ask(_get(f"{_COMPUTE}/servers/{server_id}", f"{_COMPUTE}/servers/{{id}}"), look)
 
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[ports.Migration, ...]:
         """Return the evacuations from *host*; those that never began count as changed when they were accepted."""
         floor = 0 if since is None else math.floor(since)
-        asked = MigrationFilter(source=host)
-        found = self._ask(_get(f"{_COMPUTE}/os-migrations"), lambda: listing.migrations(self.world, asked))
-        return tuple(_migration(record) for record in found if math.floor(record.changed_at) >= floor)
+
+        def look() -> tuple[ports.Migration, ...]:
+            found = listing.migrations(self.world, MigrationFilter(source=host))
+            return tuple(_migration(record) for record in found if math.floor(record.changed_at) >= floor)
+
+        return self._ask(_get(f"{_COMPUTE}/os-migrations"), look)
 
     def project_names(self) -> Mapping[str, str]:
         """Return project id to name."""
@@ -164,8 +172,10 @@ class FakeCloud:
         self._act(server_id, "evacuate", lambda: evacuation.evacuate(self.world, server_id, request), once=True)
 
     def _servers(self, asked: ServerFilter) -> tuple[ports.Server, ...]:
-        found = self._ask(_get(f"{_COMPUTE}/servers/detail"), lambda: listing.servers(self.world, asked))
-        return tuple(self._server(server) for server in found)
+        def look() -> tuple[ports.Server, ...]:
+            return tuple(self._server(server) for server in listing.servers(self.world, asked))
+
+        return self._ask(_get(f"{_COMPUTE}/servers/detail"), look)
 
     def _update(self, service: ports.HostService, change: ServiceUpdate) -> None:
         if not service.id:

@@ -21,7 +21,7 @@ from tests.fixtures.waiting import until
 
 
 @pytest.fixture
-def nova(cloud: RunningCloud) -> Any:  # noqa: ANN401 - novaclient ships no types
+def nova(cloud: RunningCloud) -> Any:
     auth = v3.Password(
         auth_url=cloud.addresses.auth_url,
         username="admin",
@@ -33,7 +33,7 @@ def nova(cloud: RunningCloud) -> Any:  # noqa: ANN401 - novaclient ships no type
     return nova_client.Client("2.90", session=keystone_session.Session(auth=auth))
 
 
-def test_novaclient_reads_everything_that_it_knows_how_to(nova: Any, ids: dict[str, str]) -> None:  # noqa: ANN401
+def test_novaclient_reads_everything_that_it_knows_how_to(nova: Any, ids: dict[str, str]) -> None:
     assert len(nova.servers.list(search_opts={"all_tenants": 1}, limit=-1)) == 4
     assert nova.servers.get(ids["db"]).locked_reason == "mine"
     assert [service.host for service in nova.services.list(binary="nova-compute")] == ["h1", "h2", "h3"]
@@ -46,7 +46,7 @@ def test_novaclient_reads_everything_that_it_knows_how_to(nova: Any, ids: dict[s
     assert nova.limits.get() is not None
 
 
-def test_novaclient_takes_a_host_out_and_evacuates(nova: Any, cloud: RunningCloud, ids: dict[str, str]) -> None:  # noqa: ANN401
+def test_novaclient_takes_a_host_out_and_evacuates(nova: Any, cloud: RunningCloud, ids: dict[str, str]) -> None:
     with pytest.raises(nova_exceptions.BadRequest, match="still in use"):
         nova.servers.evacuate(ids["db"])
     cloud.site.host("power-off", "h1")
@@ -62,7 +62,7 @@ def test_novaclient_takes_a_host_out_and_evacuates(nova: Any, cloud: RunningClou
     assert cloud.site.violations() == []
 
 
-def test_novaclient_resets_stops_starts_locks_and_deletes(nova: Any, ids: dict[str, str]) -> None:  # noqa: ANN401
+def test_novaclient_resets_stops_starts_locks_and_deletes(nova: Any, ids: dict[str, str]) -> None:
     nova.servers.reset_state(ids["web"], "error")
     assert nova.servers.get(ids["web"]).status == "ERROR"
     nova.servers.stop(ids["web"])

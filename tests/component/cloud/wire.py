@@ -12,7 +12,7 @@ from medevac.sandbox.cloud.server import RunningCloud
 class Wire:
     """Talks HTTP to a simulated cloud as its administrator."""
 
-    def __init__(self, cloud: RunningCloud, password: str = "medevac") -> None:  # noqa: S107 - a simulated cloud keeps no secrets
+    def __init__(self, cloud: RunningCloud, password: str = "medevac") -> None:
         self.http = requests.Session()
         self._url = cloud.addresses.url
         domain = {"id": "default"}
@@ -30,12 +30,12 @@ class Wire:
     def __exit__(self, *_exception: object) -> None:
         self.http.close()
 
-    def ask(self, method: str, path: str, version: str | None = "2.90", **more: Any) -> requests.Response:  # noqa: ANN401
+    def ask(self, method: str, path: str, version: str | None = "2.90", **more: Any) -> requests.Response:
         headers = {} if version is None else {"OpenStack-API-Version": f"compute {version}"}
         url = path if path.startswith("http") else f"{self._url}{path}"
         return self.http.request(method, url, headers=headers, timeout=more.pop("timeout", 10), **more)
 
-    def nova(self, method: str, path: str, version: str | None = "2.90", **more: Any) -> requests.Response:  # noqa: ANN401
+    def nova(self, method: str, path: str, version: str | None = "2.90", **more: Any) -> requests.Response:
         return self.ask(method, f"/compute/v2.1{path}", version, **more)
 
     def act(self, server_id: str, verb: str, body: object = None, version: str = "2.90") -> requests.Response:

@@ -175,6 +175,46 @@ def test_an_evacuation_that_conductor_lost_stays_accepted_until_it_is_asked_for_
     assert (server.host != "h1", verdict.violations(town.world)) == (True, ())
 
 
+def test_a_reset_while_the_destination_works_leaves_a_guest_behind_and_a_retry_makes_two(town: Town) -> None:
+    server = town.server()
+    town.lose()
+    record = town.evacuate(server)
+    town.passes(5.0)
+    actions.reset_state(town.world, server.id, "active")
+    town.passes(10.0)
+    left_on = record.destination or ""
+    assert (record.status, server.vm_state, server.host, town.runs_on(server)) == ("failed", "error", "h1", (left_on,))
+    town.world.hosts[left_on].disabled = True
+    town.evacuate(server)
+    town.passes(10.0)
+    assert "while it still runs on" in verdict.violations(town.world)[0]
+
+
+def test_a_reset_before_the_guest_is_started_fails_the_evacuation(town: Town) -> None:
+    server = town.server()
+    town.lose()
+    record = town.evacuate(server)
+    town.passes(0.7)
+    actions.reset_state(town.world, server.id, "active")
+    town.passes(10.0)
+    assert (record.status, server.vm_state, town.runs_on(server)) == ("failed", "error", ())
+
+
+def test_a_guest_that_was_left_behind_keeps_the_next_one_from_its_host(town: Town) -> None:
+    server = town.server()
+    town.lose()
+    first = town.evacuate(server)
+    town.passes(5.0)
+    actions.reset_state(town.world, server.id, "active")
+    town.passes(10.0)
+    town.world.hosts[{"h2": "h3", "h3": "h2"}[first.destination or ""]].disabled = True
+    second = town.evacuate(server)
+    town.passes(10.0)
+    assert (second.status, second.destination) == ("failed", first.destination)
+    assert server.fault is not None
+    assert "already exists" in server.fault.message
+
+
 def test_nova_conductor_takes_up_the_oldest_record_that_is_accepted(town: Town) -> None:
     server = town.server()
     town.lose()

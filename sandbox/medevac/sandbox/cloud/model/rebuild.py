@@ -106,6 +106,12 @@ def _take(job: _Job) -> None:
 def _spawn(job: _Job) -> None:
     if not _goes_on(job):
         return
+    if job.server.task_state != "rebuilding":
+        _fail(job, _surprise(job), "error")
+        return
+    if job.host.name in job.world.ledger.hosts_of(job.server.id):
+        _fail(job, f"Instance {job.server.id} already exists.", "error")
+        return
     job.server.task_state = "rebuild_spawning"
     job.world.touch(job.server)
     _later(job, "spawned", _spawned)
@@ -117,8 +123,10 @@ def _spawned(job: _Job) -> None:
     if take(job.world.mishaps.fail_spawns, job.host.name):
         _fail(job, "Virtual Interface creation failed", "error")
         return
-    if job.server.broken:
-        _fail(job, f"Unexpected task state of {job.server.id}: another evacuation is under way", "error")
+    if job.server.broken or job.server.task_state != "rebuild_spawning":
+        # Nova notices after the guest was started, and forgets about it: whoever tries again makes a second copy.
+        job.world.ledger.start(job.world.now, job.server.id, job.host.name, "evacuated, and left behind by Nova")
+        _fail(job, _surprise(job), "error")
         return
     job.server.vm_state, job.server.task_state, job.server.power_state = "active", None, RUNNING
     if _to_be_stopped(job):  # the guest's moment of life is not put into the ledger
@@ -127,6 +135,10 @@ def _spawned(job: _Job) -> None:
         job.world.ledger.start(job.world.now, job.server.id, job.host.name, "evacuated")
     job.world.touch(job.server)
     _later(job, "settle", _settle)
+
+
+def _surprise(job: _Job) -> str:
+    return f"Conflict updating instance {job.server.id}. Actual: {{'task_state': {job.server.task_state!r}}}"
 
 
 def _to_be_stopped(job: _Job) -> bool:
