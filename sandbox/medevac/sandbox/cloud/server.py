@@ -25,7 +25,7 @@ from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import ADMIN_PROJECT, SiteSpec
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.power.bmc import Bmc
-from medevac.sandbox.power.listener import listen
+from medevac.sandbox.power.listener import listening
 from medevac.sandbox.power.script import write_agent
 
 _START_SECONDS = 30.0
@@ -62,12 +62,11 @@ async def serving(bmc: Bmc, directory: Path, port: int = 0) -> AsyncIterator[Add
     async with (
         _listening(front.application(), port) as url,
         _listening(front.side_application(side_door.ROUTES), 0) as side_url,
-        await listen(bmc) as power,
+        listening(bmc) as bmc_port,
     ):
         clouds = directory / "clouds.yaml"
         clouds.write_text(clouds_yaml(f"{url}/identity/v3", world.settings), encoding="utf-8")
         clouds.chmod(0o600)
-        bmc_port = int(power.sockets[0].getsockname()[1])
         yield Addresses(url, side_url, bmc_port, str(clouds), str(write_agent(directory)))
 
 

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 from medevac.sandbox.power.bmc import POWER_ACTIONS, Bmc, BmcError, BmcHangError, BmcUnreachableError
 
-_HANG_SECONDS = 3600.0
 
-
-async def listen(bmc: Bmc, port: int = 0) -> asyncio.Server:
-    """Accept connections on a loopback *port* (0: a free one)."""
+@contextlib.asynccontextmanager
+async def listening(bmc: Bmc, port: int = 0) -> AsyncIterator[int]:
+    """Accept connections on a loopback *port* (0: a free one) and yield its number."""
+    open_ones: set[asyncio.StreamWriter] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_ones.add(writer)
         try:
             await _converse(bmc, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except OSError:
             pass  # the agent's time was up; nothing is owed to it
         finally:
+            open_ones.discard(writer)
             writer.close()
 
-    return await asyncio.start_server(connected, "127.0.0.1", port)
+    server = await asyncio.start_server(connected, "127.0.0.1", port)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()  # from Python 3.12 on, waiting for it to close would wait for BMCs that hang
+        for writer in open_ones:
+            writer.transport.abort()
 
 
 async def _converse(bmc: Bmc, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,7 +42,7 @@ async def _converse(bmc: Bmc, reader: asyncio.StreamReader, writer: asyncio.Stre
     except BmcUnreachableError:
         return
     except BmcHangError:
-        await asyncio.wait_for(reader.read(), _HANG_SECONDS)
+        await reader.read()  # until the agent hangs up
         return
     except (BmcError, ValueError, KeyError) as error:
         answer = {"ok": False, "error": str(error)}

@@ -13,7 +13,6 @@ from medevac.sandbox.cloud.model.listing import ServerFilter
 from medevac.sandbox.cloud.model.server import STATUS_TO_STATE, Server
 
 _TRUE = ("1", "true", "t", "yes", "y", "on", "")
-_TRANSPARENT = frozenset(("all_tenants", "limit", "marker", "sort_key", "sort_dir"))
 
 
 def _all_tenants(call: Call) -> bool:

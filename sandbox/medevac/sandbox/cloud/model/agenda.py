@@ -25,7 +25,3 @@ class Agenda:
             return None
         due, _order, action = heapq.heappop(self._heap)
         return due, action
-
-    def next_due(self) -> float | None:
-        """Return when the next thing is due; None when nothing is planned."""
-        return self._heap[0][0] if self._heap else None

@@ -114,5 +114,4 @@ _TASK_STATUS: dict[str, dict[str, str]] = {
     "stopped": _REBUILD,
     "error": _REBUILD,
 }
-VM_STATES = frozenset(_STATUS)
 STATUS_TO_STATE = {status: state for state, status in _STATUS.items()}
