@@ -10,13 +10,11 @@ from medevac.core.journal import JournalEntry
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.evacuation import Journey, Limits, Wave
+from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
 from medevac.flows.selection import OWNER_DELETES
 from medevac.flows.steps.base import Step
-
-FIRST_PAUSE = 0.1
-STRETCH = 1.5
 
 
 class Evacuate(Step):
@@ -56,25 +54,30 @@ class _Convoy:
         self.plan = plan
         self.wave = wave
         self._lines: list[JournalEntry] = []
-        self._pause = FIRST_PAUSE
+        self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
 
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
         self._look()
         self._leave_alone_what_its_owner_took()
         while not self.wave.finished:
-            moved = self._ask_for_those_due() + self._see_to_overdue()
+            self._ask_for_those_due()
+            self._see_to_overdue()
             self._flush()
-            self._rest(moved)
-            self._look()
+            if not self.wave.finished:
+                self._rest()
+                self._look()
         self._flush()
 
     def _look(self) -> None:
         cloud, since = self.ports.cloud, self.plan.since
         records = self.step.patiently(self.ports, lambda: cloud.evacuations_from(self.plan.host, since))
-        changed = self.wave.observe(self.ports.clock.now(), records)
-        if changed:
-            self._pause = FIRST_PAUSE
+        now = self.ports.clock.now()
+        changed = self.wave.observe(now, records)
+        for journey in changed:
+            if journey.asked_at is not None and journey.moved_at is not None:
+                self._pace.learn(journey.moved_at - journey.asked_at)
+        self._pace.looked(now, news=bool(changed))
         self._tell(changed)
 
     def _leave_alone_what_its_owner_took(self) -> None:
@@ -88,19 +91,16 @@ class _Convoy:
             if (reason := _owner_took(planned, here.get(planned.id)))
         )
 
-    def _ask_for_those_due(self) -> int:
-        asked = 0
+    def _ask_for_those_due(self) -> None:
         for server in self.wave.due(self.ports.clock.now()):
             try:
-                asked += self._ask(server)
+                self._ask(server)
             except CloudUnavailableError as error:
                 # The next ones would fare no better: the next look waits until the cloud answers.
                 self._tell([self.wave.unanswered(server.id, self.ports.clock.now(), f"no call gets through: {error}")])
                 break
-        return asked
 
-    def _ask(self, server: PlannedServer) -> bool:
-        """Ask for one server; return whether the call may have had an effect."""
+    def _ask(self, server: PlannedServer) -> None:
         self.ports.log.assert_owned()
         now = self.ports.clock.now
         try:
@@ -112,17 +112,13 @@ class _Convoy:
             self._tell([self.wave.skip(server.id, "its owner deleted it meanwhile")])
         except (ConflictError, RefusedError) as error:
             self._tell([self.wave.rejected(server.id, now(), f"Nova refused: {error}")])
-            return False
         else:
             self.wave.asked(server.id, now())
             self._note(server, f"asked Nova to evacuate {server.name}")
-        return True
 
-    def _see_to_overdue(self) -> int:
-        overdue = self.wave.overdue(self.ports.clock.now())
-        for journey in overdue:
+    def _see_to_overdue(self) -> None:
+        for journey in self.wave.overdue(self.ports.clock.now()):
             self._tell([self._settle(journey)])
-        return len(overdue)
 
     def _settle(self, journey: Journey) -> Journey:
         """Decide about an attempt that took too long.  What a destination may be building is never asked for twice."""
@@ -145,13 +141,10 @@ class _Convoy:
             server.id, clock.now(), "Nova accepted the call and never began; its state was reset"
         )
 
-    def _rest(self, moved: int) -> None:
-        if self.wave.finished:
-            return
-        if moved:
-            self._pause = FIRST_PAUSE
-        self.ports.clock.wait(self._pause)
-        self._pause = min(self._pause * STRETCH, self.step.brief.settings.longest_pause)
+    def _rest(self) -> None:
+        pause = self._pace.rest(self.ports.clock.now())
+        if pause:
+            self.ports.clock.wait(pause)
 
     def _tell(self, changed: Iterable[Journey]) -> None:
         for journey in changed:
