@@ -31,7 +31,7 @@ from medevac.sandbox.cloud.client import SiteClient
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.processes import Child, program, stop_all
-from medevac.sandbox.zookeeper import ZookeeperServer
+from medevac.sandbox.zookeeper import ZookeeperServer, require_installed
 from medevac.workers.zookeeper import bounded, connect, disconnect
 
 CHROOT = "/medevac"
@@ -229,6 +229,7 @@ class SandboxSite:
         return self._cloud
 
     def _start(self) -> None:
+        require_installed()
         self.folder = Path(tempfile.mkdtemp(prefix="medevac-site-"))
         self._cloud = CloudProcess(self.folder / "cloud", self.plan.cloud, self.plan.settings)
         self.zookeeper.start()
@@ -317,4 +318,7 @@ def copy_policies(folder: Path) -> None:
 
 
 def _knobs(settings: Settings) -> list[str]:
-    return [word for name, value in to_plain(settings).items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    """Return the options for what differs from the defaults: the passwords do not stand in a list of processes."""
+    usual = to_plain(Settings())
+    changed = {name: value for name, value in to_plain(settings).items() if value != usual[name]}
+    return [word for name, value in changed.items() for word in (f"--{name.replace('_', '-')}", str(value))]

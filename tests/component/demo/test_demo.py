@@ -117,14 +117,6 @@ def test_the_demo_recovers_every_server_although_the_busy_conductor_is_killed(fo
     assert demo.traces() == []
 
 
-def test_pacemakers_own_fencing_is_taken_for_evidence(folder: Path) -> None:
-    demo = Demo(folder, *SMALL, "--fencing", "pacemaker", "--no-kill", "--seed", "7")
-
-    assert demo.end() == 0, demo.output
-    assert "is off on the word of pacemaker" in demo.output
-    assert "ordering the power" not in demo.output
-
-
 def test_a_power_controller_that_lies_is_found_out_and_fails_the_run(folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     demo = Demo(folder, *SMALL, "--bmc", "lie", "--no-kill", "--json", str(file))
@@ -142,7 +134,7 @@ def test_a_power_controller_that_lies_is_found_out_and_fails_the_run(folder: Pat
 
 @pytest.mark.parametrize("moment", ["", "starting ZooKeeper", "send 10 alerts", "kill -9"])
 def test_ctrl_c_leaves_no_process_and_no_folder(folder: Path, moment: str) -> None:
-    demo = Demo(folder, *SMALL)
+    demo = Demo(folder, *SMALL, "--evacuate-seconds", "2")
     if moment:
         demo.read_until(moment)
     else:
@@ -166,9 +158,11 @@ def test_a_killed_demo_takes_its_processes_with_it(folder: Path) -> None:
     _eventually_empty(demo.processes)
 
 
-def test_a_kept_site_can_be_looked_around_in_until_it_is_told_to_end(folder: Path) -> None:
-    demo = Demo(folder, *SMALL, "--no-kill", "--keep")
+def test_a_site_on_which_pacemaker_fenced_can_be_kept_and_looked_around_in(folder: Path) -> None:
+    demo = Demo(folder, *SMALL, "--no-kill", "--keep", "--fencing", "pacemaker", "--seed", "7")
     demo.read_until("To end it")
+    assert "is off on the word of pacemaker" in demo.output
+    assert "ordering the power" not in demo.output
     env = re.search(r"^  \. (\S+/env)$", demo.output, re.MULTILINE)
     assert env is not None
 

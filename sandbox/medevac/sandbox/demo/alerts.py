@@ -18,6 +18,8 @@ NODES = ("ctl-1", "ctl-2", "ctl-3")
 COPIES = 10
 AGENT_DEADLINE = 30.0
 """Seconds after which Pacemaker kills an agent."""
+AGENT_TIMEOUT = 20.0
+"""Seconds that an agent may wait for ZooKeeper: ten at once on a busy machine take longer than its default of 2."""
 LOST = len(NODES)
 """How many of the copies say that the node is lost; the others tell of its fencing."""
 
@@ -81,7 +83,11 @@ def environment(folder: Path, zookeeper: str, alert: Mapping[str, str], number: 
         "PCMK_service": "pacemaker-execd",
     }
     node = alert["from"]
-    ours = {"MEDEVAC_SPOOL": str(folder / f"spool-{node}"), "MEDEVAC_LOG": str(folder / "alert.log")}
+    ours = {
+        "MEDEVAC_SPOOL": str(folder / f"spool-{node}"),
+        "MEDEVAC_LOG": str(folder / "alert.log"),
+        "MEDEVAC_TIMEOUT": f"{AGENT_TIMEOUT:g}",
+    }
     return {**pacemaker, **ours, **{f"CRM_alert_{name}": value for name, value in told.items()}}
 
 

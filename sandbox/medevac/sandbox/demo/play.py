@@ -43,6 +43,10 @@ def play(options: Options, console: Console, *, json_file: Path | None = None, k
             if keep:
                 _invite(site, report, console)
                 interruption.wait()
+        except KeyboardInterrupt:
+            site.stop()
+            console.print("Interrupted: every process has ended, and nothing is left behind.", highlight=False)
+            raise
         finally:
             site.stop()
     return HELD if report.held else BROKEN

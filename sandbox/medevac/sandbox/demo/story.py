@@ -25,7 +25,7 @@ OPENING_DEADLINE = 20.0
 """Seconds within which the alerts must have become an incident (1 s on an idle 2-core machine)."""
 DEADLINE = 120.0
 """Seconds after which a recovery counts as stuck (10 s on an idle 2-core machine, with a conductor killed)."""
-SETTLE = 1.0
+SETTLE = 5.0
 """Seconds granted to triage for the last copies of the alerts."""
 
 
