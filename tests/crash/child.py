@@ -110,7 +110,8 @@ def _settle_events(told: Told, client: KazooClient, cloud: Cloud) -> None:
 
 
 def _run_jobs(told: Told, client: KazooClient, cloud: Cloud, fencer: Fencer) -> None:
-    recovery = Recovery(client, cloud, fencer, SystemClock(), told.name)
+    # On a busy machine a proof of ownership could grow old between two steps of one run, and not in the next.
+    recovery = Recovery(client, cloud, fencer, SystemClock(), told.name, recent=2 * DEADLINE)
     with ThreadPoolExecutor(1) as executor:
         conductor = Conductor(
             client, executor, prepare=recovery.prepare, finish=recovery.finish, slots=1, name=told.name

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAUSE = 0.25
+RECENT = 1.0
+"""Seconds for which a proof of ownership allows calls that change nothing."""
 
 
 def until_answered(call: Callable[[], T]) -> T:
@@ -49,17 +51,27 @@ def until_answered(call: Callable[[], T]) -> T:
 class FencedLogbook:
     """The Logbook port of one claim: every write checks that the claim still holds."""
 
-    def __init__(self, client: KazooClient, claim: Claim, incident_id: str, attempt: int, actor: str) -> None:
-        """Write for *incident_id*, as *actor*, under *claim*."""
+    def __init__(  # noqa: PLR0913 - one for each thing that a line of a journal stands on
+        self, client: KazooClient, claim: Claim, incident_id: str, attempt: int, actor: str, recent: float = RECENT
+    ) -> None:
+        """Write for *incident_id*, as *actor*, under *claim*; a proof of it is good for *recent* seconds of reading."""
         self._client = client
         self._claim = claim
         self._id = incident_id
         self._attempt = attempt
         self._actor = actor
+        self._recent = recent
+        self._proven_at = 0.0
 
     def assert_owned(self) -> None:
         """Raise ClaimLostError unless this process still owns the job."""
         check(self._client, self._claim)
+        self._proven_at = time.monotonic()
+
+    def assert_owned_lately(self) -> None:
+        """Raise ClaimLostError unless this process has owned the job lately."""
+        if self._claim.revoked.is_set() or time.monotonic() - self._proven_at > self._recent:
+            self.assert_owned()
 
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Add *entries* to the journal, signed by this worker."""
@@ -118,6 +130,29 @@ class FencedLogbook:
         transaction = self._client.transaction()
         write(transaction)
         fenced_commit(self._client, self._claim, transaction)
+        self._proven_at = time.monotonic()
+
+
+class OwnersPort:
+    """A port that only the owner of the job may use, for reads too: a process that was frozen asks nobody anything.
+
+    Steps prove their ownership before each side effect themselves; this costs a proof only where they have been quiet.
+    """
+
+    def __init__(self, port: object, logbook: FencedLogbook) -> None:
+        """Pass the calls of *port* on, as long as *logbook* is ours."""
+        self._port = port
+        self._logbook = logbook
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return the method of that name, with the proof before it."""
+        method = getattr(self._port, name)
+
+        def owned(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the method takes and gives
+            self._logbook.assert_owned_lately()
+            return method(*arguments, **named)
+
+        return owned
 
 
 @dataclass(frozen=True)
@@ -129,13 +164,18 @@ class Recovery:
     fencer: Fencer
     clock: Clock
     actor: str
+    recent: float = RECENT
 
     def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
         """Return what the flow of *job* may touch, never persisted."""
         details = job.details
-        logbook = FencedLogbook(self.client, claim, details["incident"], details["attempt"], self.actor)
+        logbook = FencedLogbook(
+            self.client, claim, details["incident"], details["attempt"], self.actor, recent=self.recent
+        )
         logbook.append([self._line(f"claimed by {self.actor}")])
-        return {"ports": Ports(cloud=self.cloud, fencer=self.fencer, clock=self.clock, log=logbook)}
+        cloud = cast("Cloud", OwnersPort(self.cloud, logbook))
+        fencer = cast("Fencer", OwnersPort(self.fencer, logbook))
+        return {"ports": Ports(cloud=cloud, fencer=fencer, clock=self.clock, log=logbook)}
 
     def finish(self, outcome: Outcome, transaction: TransactionRequest) -> None:
         """Add to *transaction*, which ends the job, the end of the incident where its flow did not set it."""
