@@ -31,7 +31,7 @@ class Decision:
 def decide(incident: Incident, service: HostService, policy_set: PolicySet, settings: Settings) -> Decision:
     """Return what is done about *incident*, a failure of the host whose compute service is *service*."""
     failure = incident.failure
-    policies = [policy for policy in policy_set.policies if _may_cover(policy, failure, service)]
+    policies = concerned(policy_set.policies, failure, service)
     if not policies:
         return Decision(
             recover=False, reason=f"no policy answers {failure} for hosts like {service.host} in zone {service.zone}"
@@ -48,6 +48,11 @@ def decide(incident: Incident, service: HostService, policy_set: PolicySet, sett
         priority=moving[0].priority,
         document=factory.document(brief, policies),
     )
+
+
+def concerned(policies: Sequence[Policy], failure: str, service: HostService) -> list[Policy]:
+    """Return those of *policies* that answer *failure* and may cover a server of this host."""
+    return [policy for policy in policies if _may_cover(policy, failure, service)]
 
 
 def _may_cover(policy: Policy, failure: str, service: HostService) -> bool:
