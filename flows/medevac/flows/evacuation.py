@@ -67,8 +67,13 @@ class Journey:
 
     @property
     def newest(self) -> Migration | None:
-        """Return the record that counts: the newest that was not given up."""
-        counted = [record for record in self.records if record.id not in self.void or record.succeeded]
+        """Return the record that counts: one that succeeded, else the newest that was not given up.
+
+        Nova's conductor takes the oldest accepted record of a server, so after a second call it can be the first
+        record that succeeds, while the second stays accepted for ever.
+        """
+        succeeded = [record for record in self.records if record.succeeded]
+        counted = succeeded or [record for record in self.records if record.id not in self.void]
         return counted[-1] if counted else None
 
     @property
@@ -166,6 +171,12 @@ class Wave:
         journey.reason = reason
         journey.phase = Phase.FAILED if now - since > self._limits.patience else Phase.WAITING
         journey.not_before = now + self._limits.wait
+        return journey
+
+    def arrived(self, server_id: str, now: float, host: str) -> Journey:
+        """Note that the server is on another *host*, whatever its record says."""
+        journey = self._journeys[server_id]
+        journey.phase, journey.moved_at, journey.reason = Phase.MOVED, now, f"arrived on {host}"
         return journey
 
     def skip(self, server_id: str, reason: str) -> Journey:

@@ -141,3 +141,14 @@ def test_one_servers_failure_leaves_the_others_on_their_way() -> None:
     two.observe(1.0, [record(1, "s1", "completed")])
     assert two.finished
     assert results(two) == {"s0": "failed", "s1": "moved"}
+
+
+def test_a_first_record_that_succeeds_after_a_second_call_is_believed_though_the_second_stays_accepted() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "accepted", "")])
+    one.give_up_attempt("s0", 61.0, "reset")
+    one.asked("s0", 72.0)
+    one.observe(73.0, [record(1, "s0", "done", "h3"), record(2, "s0", "accepted", "")])
+    (outcome,) = one.outcomes()
+    assert (outcome.result, outcome.destination) == ("moved", "h3")

@@ -19,13 +19,12 @@ from medevac.core import layout
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
 from medevac.workers.engine.conductor import Conductor
-from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.intake import Desk, Intake
 from medevac.workers.openstack import nova
 from medevac.workers.promises import Promises
 from medevac.workers.recovery import Recovery
-from medevac.workers.site import FenceDeviceSettings, Site
+from medevac.workers.site import Site
 from medevac.workers.triage import Triage
 from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, bounded, connect, disconnect, ensure_layout
 
@@ -69,7 +68,7 @@ class Worker:
         self._roles = roles
         self._promises = Promises(site.policies)
         self._cloud: Cloud = nova.connect(site.cloud or None)
-        self._fencer: Fencer = AgentFencer([fence_device(device) for device in site.fencing])
+        self._fencer: Fencer = AgentFencer([device.device() for device in site.fencing])
         self._clock = SystemClock()
         self._stopping = threading.Event()
 
@@ -149,22 +148,4 @@ def settings(site: Site) -> Settings:
         patience=float(site.limits.patience),
         fence_timeout=float(site.limits.fence_timeout),
         shared_storage=site.shared_storage,
-    )
-
-
-def fence_device(told: FenceDeviceSettings) -> FenceDevice:
-    """Return the device that the site file describes."""
-    secrets = {
-        name: f"env:{source.env}" if source.env else f"file:{source.file}" for name, source in told.secrets.items()
-    }
-    plugged = bool(told.plug.template or told.plug.by_host)
-    return FenceDevice(
-        agent=told.agent,
-        hosts=told.hosts,
-        options=told.options,
-        secret_options=secrets,
-        plugs=told.plug.by_host,
-        plug=told.plug.template if plugged else "{host}",
-        plug_option="plug" if plugged else "",
-        timeout=float(told.timeout),
     )

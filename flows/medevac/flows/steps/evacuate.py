@@ -133,6 +133,8 @@ class _Convoy:
         seen = self.step.patiently(self.ports, lambda: cloud.server(server.id))
         if seen is None:
             return self.wave.skip(server.id, "its owner deleted it meanwhile")
+        if seen.host != self.plan.host:
+            return self.wave.arrived(server.id, clock.now(), seen.host)
         if record is None and not seen.task_state:
             return self.wave.unanswered(server.id, clock.now(), "the call without an answer left no trace")
         self.ports.log.assert_owned()
