@@ -52,7 +52,7 @@ class FencedLogbook:
     """The Logbook port of one claim: every write checks that the claim still holds."""
 
     def __init__(  # noqa: PLR0913 - one for each thing that a line of a journal stands on
-        self, client: KazooClient, claim: Claim, incident_id: str, attempt: int, actor: str, recent: float = RECENT
+        self, client: KazooClient, claim: Claim, incident_id: str, attempt: int, actor: str, *, recent: float = RECENT
     ) -> None:
         """Write for *incident_id*, as *actor*, under *claim*; a proof of it is good for *recent* seconds of reading."""
         self._client = client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,9 @@ from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
 from medevac.flows.selection import OWNER_DELETES
 from medevac.flows.steps.base import Step
+
+VIEW_LASTS = 10.0
+"""Seconds after which what owners may have done meanwhile is looked at again before further servers are asked for."""
 
 
 class Evacuate(Step):
@@ -54,12 +58,12 @@ class _Convoy:
         self.plan = plan
         self.wave = wave
         self._lines: list[JournalEntry] = []
+        self._owners_seen_at = -math.inf
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
 
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
         self._look()
-        self._leave_alone_what_its_owner_took()
         while not self.wave.finished:
             self._ask_for_those_due()
             self._see_to_overdue()
@@ -82,8 +86,7 @@ class _Convoy:
 
     def _leave_alone_what_its_owner_took(self) -> None:
         waiting = self.wave.waiting()
-        if not waiting:
-            return
+        self._owners_seen_at = self.ports.clock.now()
         here = {s.id: s for s in self.step.patiently(self.ports, lambda: self.ports.cloud.servers_on(self.plan.host))}
         self._tell(
             self.wave.skip(planned.id, reason)
@@ -92,7 +95,10 @@ class _Convoy:
         )
 
     def _ask_for_those_due(self) -> None:
-        for server in self.wave.due(self.ports.clock.now()):
+        now = self.ports.clock.now()
+        if self.wave.due(now) and now - self._owners_seen_at > VIEW_LASTS:
+            self._leave_alone_what_its_owner_took()
+        for server in self.wave.due(now):
             try:
                 self._ask(server)
             except CloudUnavailableError as error:
