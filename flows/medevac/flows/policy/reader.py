@@ -13,6 +13,8 @@ from medevac.flows.policy.problems import WHOLE_FILE, Problem, Problems, Problem
 from medevac.flows.policy.stored import policy_set
 
 SUFFIXES = (".yaml", ".yml")
+EXPECTATIONS = (".expect.yaml", ".expect.yml")
+"""How the names of expectations end, which may lie beside the policies and are none."""
 MOST_FILES = 1000
 
 
@@ -101,7 +103,8 @@ def _files(path: Path, whole: Problems) -> list[Path]:
 
 
 def _is_policy_file(path: Path) -> bool:
-    return path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    named = path.suffix in SUFFIXES and not path.name.endswith(EXPECTATIONS)
+    return named and not path.name.startswith(".") and path.is_file()
 
 
 def _none(whole: Problems, message: str, hint: str = "") -> list[Path]:

@@ -11,7 +11,16 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from medevac.sandbox.cloud.http import inventory, keystone, microversions, migrations, server_actions, servers, services
+from medevac.sandbox.cloud.http import (
+    inventory,
+    keystone,
+    microversions,
+    migrations,
+    placement,
+    server_actions,
+    servers,
+    services,
+)
 from medevac.sandbox.cloud.http.call import Answer, Call, Handler, Route
 from medevac.sandbox.cloud.http.tokens import Tokens
 from medevac.sandbox.cloud.model.errors import Refusal
@@ -52,13 +61,14 @@ class Front:
         self.tokens = Tokens(world)
 
     def application(self) -> web.Application:
-        """Return the application for the public port: /identity, /compute, /image."""
+        """Return the application for the public port: /identity, /compute, /image, /placement."""
         app = _new_application()
         self._add(app, "/identity", keystone.ROUTES, _open)
         self._add(app, "/compute", microversions.OPEN_ROUTES, _open)
         self._add(app, "/compute/v2.1", _GUARDED, _compute_guard)
         self._add(app, "/image", inventory.OPEN_IMAGE_ROUTES, _open)
         self._add(app, "/image", inventory.IMAGE_ROUTES, _image_guard)
+        self._add(app, "/placement", placement.ROUTES, _open)
         return app
 
     def side_application(self, routes: Iterable[Route]) -> web.Application:

@@ -85,6 +85,7 @@ def _catalog(call: Call) -> list[dict[str, object]]:
         ("identity", "keystone", f"{call.base}/identity"),
         ("compute", "nova", f"{call.base}/compute/v2.1"),
         ("image", "glance", f"{call.base}/image"),
+        ("placement", "placement", f"{call.base}/placement"),
     )
     return [
         {"id": name, "type": kind, "name": name, "endpoints": _endpoints(call, url)} for kind, name, url in services

@@ -1,0 +1,97 @@
+"""Preview: what would be done if a host failed, by the same decision, plan and flow as the real thing; it only reads.
+
+Nothing here is a second implementation: `decide` decides, `make_plan` sorts, `recover` builds the flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medevac.core.event import Subject, SubjectKind
+from medevac.core.incident import Incident, IncidentState, incident_id
+from medevac.flows.brief import Brief
+from medevac.flows.decision import Decision, concerned, decide
+from medevac.flows.factory import in_order
+from medevac.flows.plan import Plan, Settings
+from medevac.flows.policy.language import Policy, PolicySet
+from medevac.flows.policy.matching import Verdict, winner
+from medevac.flows.ports import Cloud, HostService, Server
+from medevac.flows.sorting import Seen, Surroundings, asks_aggregates, asks_projects, facts, make_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What would happen on this failure, by these policies, on this site, now (seconds since the epoch)."""
+
+    failure: str
+    policy_set: PolicySet
+    settings: Settings
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The answer for one host."""
+
+    service: HostService
+    decision: Decision
+    plan: Plan
+    order: tuple[Policy, ...]
+    """The policies that move servers of the plan, in the order in which they do."""
+    servers: tuple[Server, ...]
+    """All servers of the host, as Nova tells them."""
+    verdicts: tuple[Verdict, ...]
+    """For each of the servers, in the same order: which policy wins, and what the others lack."""
+
+    @property
+    def host(self) -> str:
+        """Return the host's name."""
+        return self.service.host
+
+
+def preview(cloud: Cloud, host: str, question: Question) -> Preview | None:
+    """Return what would happen to *host*, or None when Nova knows no such host.  Raises as Cloud's reads do."""
+    service = cloud.host_service(host)
+    if service is None:
+        return None
+    policies = concerned(question.policy_set.policies, question.failure, service)
+    around = look_around(cloud, service, question.policy_set.policies)
+    seen = Seen(question.now, cloud.servers_on(host), cloud.evacuations_from(host))
+    incident = _incident(host, question)
+    brief = Brief(incident.id, question.failure, host, question.now, question.settings)
+    plan = make_plan(brief, policies, around, seen)
+    moved = {server.policy for server in plan.servers}
+    return Preview(
+        service=service,
+        decision=decide(incident, service, question.policy_set, question.settings),
+        plan=plan,
+        order=tuple(policy for policy in in_order(policies, question.failure) if policy.name in moved),
+        servers=seen.servers,
+        verdicts=tuple(verdict(server, host, around, question) for server in seen.servers),
+    )
+
+
+def look_around(cloud: Cloud, service: HostService, policies: Sequence[Policy]) -> Surroundings:
+    """Return what *policies* may ask about the host of *service*; only what they do ask is read."""
+    aggregates = cloud.host_aggregates(service.host) if asks_aggregates(policies) else ()
+    return Surroundings(service.zone, aggregates, cloud.project_names() if asks_projects(policies) else {})
+
+
+def verdict(server: Server, host: str, around: Surroundings, question: Question) -> Verdict:
+    """Return which policy wins *server*, and what each other lacks."""
+    return winner(question.policy_set.policies, facts(server, host, around), question.failure)
+
+
+def _incident(host: str, question: Question) -> Incident:
+    subject = Subject(SubjectKind.HOST, host)
+    return Incident(
+        id=incident_id(question.failure, subject, 0),
+        failure=question.failure,
+        subject=subject,
+        generation=0,
+        opened_at=question.now,
+        state=IncidentState.RECOVERING,
+        reason="",
+        policy_set=question.policy_set.digest,
+    )
