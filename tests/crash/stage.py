@@ -6,11 +6,13 @@ import itertools
 import json
 import shutil
 import tempfile
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from kazoo.client import KazooClient
 
@@ -30,14 +32,25 @@ from tests.crash.zygote import Zygote
 
 DEAD = "compute-1"
 HOSTS = tuple(HostSpec(f"compute-{n}", zone="az1") for n in (1, 2, 3))
+
+
+def server_id(name: str) -> str:
+    """Return the id that a server of this name has in every run (tests/upgrade keeps jobs that name it)."""
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+
+
+def _server(name: str, host: str = DEAD, **told: Any) -> ServerSpec:
+    return ServerSpec(name, host, id=server_id(name), **told)
+
+
 SERVERS = (
-    ServerSpec("pet-running", DEAD, metadata={"ha": "pet"}),
-    ServerSpec("pet-locked", DEAD, metadata={"ha": "pet"}, locked_reason="mine"),
-    ServerSpec("volume-booted", DEAD, image=""),
-    ServerSpec("stopped", DEAD, vm_state="stopped"),
-    ServerSpec("running", DEAD),
-    ServerSpec("on-another-host", "compute-2"),
-    ServerSpec("left-to-its-fate", DEAD, project="batch"),
+    _server("pet-running", metadata={"ha": "pet"}),
+    _server("pet-locked", metadata={"ha": "pet"}, locked_reason="mine"),
+    _server("volume-booted", image=""),
+    _server("stopped", vm_state="stopped"),
+    _server("running"),
+    _server("on-another-host", "compute-2"),
+    _server("left-to-its-fate", project="batch"),
 )
 LEFT = ("left-to-its-fate", "on-another-host")
 POLICIES = {
