@@ -48,6 +48,18 @@ def test_every_default_is_written_out_so_that_a_later_release_cannot_change_a_ru
         "about": "",
         "match": "everyone",
         "priority": "normal",
+        "on_failure": "skip",
+        "states": {
+            "error": "evacuate",
+            "paused": "leave",
+            "suspended": "leave",
+            "rescued": "leave",
+            "resized": "leave",
+            "shelved": "leave",
+            "building": "leave",
+            "locked": "evacuate",
+            "busy": "evacuate",
+        },
         "when": {
             "host.down": [
                 "fence",
@@ -70,7 +82,7 @@ def test_every_default_is_written_out_so_that_a_later_release_cannot_change_a_ru
     [
         {"priority": "urgent"},
         {"when": {"host.down": ["fence", {"rebuild": {}}]}},
-        {"match": {"not": {"project": "a"}}},
+        {"match": {"neither": {"project": "a"}}},
         {"later": "x"},
         {"when": None},
         {"when": 7},
@@ -90,4 +102,4 @@ def test_the_digest_changes_with_a_policy_and_with_the_order() -> None:
 
 
 def test_the_digest_does_not_change_by_itself() -> None:
-    assert policy_set([LEFT]) == PolicySet((LEFT,), "d94bb8f18b84bd33")
+    assert policy_set([LEFT]) == PolicySet((LEFT,), "7cd717ab6fef49c8")

@@ -11,6 +11,7 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text, Unread
@@ -33,13 +34,13 @@ class Binder:
         problems: Problems,
         *,
         readers: Mapping[type, Callable[[Binder, Node, Path], Any]] | None = None,
-        reserved: Mapping[str, str] | None = None,
+        reserved: Mapping[str, tuple[str, str]] | None = None,
         synonyms: Mapping[str, str] | None = None,
     ) -> None:
         """Report to *problems*.
 
-        *readers* read the types whose written form is not that of a plain dataclass; *reserved* are the words that a
-        later release will read, with what they will say; *synonyms* are words of others, with the right ones.
+        *readers* read the types whose written form is not that of a plain dataclass; *reserved* are words that mean
+        something elsewhere: what, and what to write instead; *synonyms* are words of others, with the right ones.
         """
         self.problems = problems
         self.places: dict[Path, Place] = {}
@@ -66,15 +67,20 @@ class Binder:
             return self._mapping(get_args(hint)[1], node, path)
         return self._scalar(hint, node, path, said or {})
 
-    def read_dataclass(self, cls: type[T], node: Node, path: Path, label: str = "") -> T | None:
-        """Return the *cls* whose fields *node* gives by their keys; *label* is what its author would call it."""
+    def read_dataclass(
+        self, cls: type[T], node: Node, path: Path, label: str = "", known: Mapping[str, object] = MappingProxyType({})
+    ) -> T | None:
+        """Return the *cls* whose fields *node* gives by their keys; *label* is what its author would call it.
+
+        *known* are values of fields, by their names, that are not to be read here.
+        """
         label = label or _label(path)
         entries = self.entries(node, label)
         if entries is None:
             return None
-        given = {entry.key.value: entry for entry in entries}
+        fields = {key_of(field): field for field in dataclasses.fields(cast("Any", cls)) if field.name not in known}
+        given = self._by_key(entries, fields.values())
         hints = typing.get_type_hints(cls)
-        fields = {key_of(field): field for field in dataclasses.fields(cast("Any", cls))}
         values = {}
         for key, entry in given.items():
             if key not in fields:
@@ -84,7 +90,19 @@ class Binder:
             value = self.read(hints[field.name], entry.value, (*path, key), field.metadata)
             if value is not None:
                 values[field.name] = value
-        return cls(**values, **self._missing(fields, given, values, hints, (node.place, label)))
+        return cls(**known, **values, **self._missing(fields, given, values, hints, (node.place, label)))
+
+    def _by_key(self, entries: Iterable[Entry], fields: Iterable[dataclasses.Field[Any]]) -> dict[str, Entry]:
+        """Return *entries* by the key of their field, whichever of its keys they are written with."""
+        keys = {field.metadata.get("also"): key_of(field) for field in fields if field.metadata.get("also")}
+        given: dict[str, Entry] = {}
+        for entry in entries:
+            key = keys.get(entry.key.value, entry.key.value)
+            if key in given:
+                hint = f"keep '{key}' or '{entry.key.value}'"
+                self.problems.error(entry.key.place, f"'{entry.key.value}' says the same as '{key}' above", hint)
+            given.setdefault(key, entry)
+        return given
 
     def _missing(
         self,
@@ -128,8 +146,8 @@ class Binder:
     def unknown(self, word: Text, kind: str, where: str, choices: Iterable[str]) -> None:
         """Report a *word* that is none of *choices*; *kind* and *where* say what it would have been."""
         if word.value in self._reserved:
-            message = f"'{word.value}' is not read yet: it is reserved for {self._reserved[word.value]}"
-            self.problems.error(word.place, message, "leave it out in this release")
+            means, hint = self._reserved[word.value]
+            self.problems.error(word.place, f"'{word.value}' cannot stand here: it means {means}", hint)
             return
         message = f"{quoted(word.value)} is not a {kind} {where}".rstrip()
         self.problems.error(word.place, message, did_you_mean(word.value, choices, self._synonyms))

@@ -42,7 +42,7 @@ def check_policy(draft: Draft) -> None:
         hint = "use letters, digits, '-', '_' and '.', 64 at most"
         draft.problems.error(draft.place("policy"), f"{quoted(name)} cannot be the name of a policy", hint)
     for failure, flow in draft.policy.when.items():
-        if not any(isinstance(step, UnreadStep) for step in flow.steps):
+        if not flow.every(UnreadStep):
             _check_flow(draft, failure, flow)
 
 
@@ -143,9 +143,18 @@ def includes(wide: Match, narrow: Match) -> bool:
     A pattern that matches another pattern's own text matches all that the other stands for: each of the other's
     stars is swallowed by one of its own.
     """
-    lines = (name for name in Match.__dataclass_fields__ if name != "metadata")
+    if wide.unless is not None and (narrow.unless is None or not includes(narrow.unless, wide.unless)):
+        return False
+    return _covers_lines(wide, narrow)
+
+
+def _covers_lines(wide: Match, narrow: Match) -> bool:
+    pairs = ("metadata", "image_property")
+    lines = (name for name in Match.__dataclass_fields__ if name not in (*pairs, "unless"))
     return all(_covers(getattr(wide, line), getattr(narrow, line)) for line in lines) and all(
-        _covers(values, narrow.metadata.get(key, ())) for key, values in wide.metadata.items()
+        _covers(values, getattr(narrow, pair).get(key, ()))
+        for pair in pairs
+        for key, values in getattr(wide, pair).items()
     )
 
 

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from medevac.flows.policy.binding import Binder, Path
+from medevac.flows.policy.binding import Binder, Path, key_of
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text
-from medevac.flows.policy.language import EVERYONE, FAILURES, RESERVED, STEPS, SYNONYMS, Flow, Match, Policy, Step
+from medevac.flows.policy.language import (
+    EVERYONE,
+    FAILURES,
+    RESERVED,
+    STEPS,
+    SYNONYMS,
+    After,
+    Flow,
+    Match,
+    Policy,
+    Readiness,
+    Ready,
+    Step,
+)
 from medevac.flows.policy.problems import Place, Problems, quoted
+
+_MOST_PORT = 65_535
+
+_MATCH_KEYS = frozenset(
+    key for line in dataclasses.fields(Match) for key in (key_of(line), line.metadata["also"]) if key
+)
 
 _BESIDE = "on_failure"
 """The one parameter that may also stand beside its step, as a sibling of the step's word."""
@@ -40,7 +60,7 @@ class Draft:
 
 def read_policy(node: Node, problems: Problems) -> Draft | None:
     """Return the policy that *node* says, with everything that is wrong in *problems*; None when it says none."""
-    binder = Binder(problems, readers={Match: _match, Flow: _flow}, reserved=RESERVED, synonyms=SYNONYMS)
+    binder = Binder(problems, readers=_READERS, reserved=RESERVED, synonyms=SYNONYMS)
     policy = binder.read_dataclass(Policy, node, (), "a policy")
     if policy is None:
         return None
@@ -54,7 +74,11 @@ def read_policy(node: Node, problems: Problems) -> Draft | None:
 
 
 def _match(binder: Binder, node: Node, path: Path) -> Match | None:
-    if isinstance(node, Text) and node.value == EVERYONE:
+    nested = path[-1:] == ("not",)
+    if nested and "not" in path[:-1]:
+        binder.problems.error(binder.place(*path), "'not' stands inside 'not'", "write the lines outside both")
+        return None
+    if isinstance(node, Text) and node.value == EVERYONE and not nested:
         return Match()
     if isinstance(node, Entries) and node.entries:
         return binder.read_dataclass(Match, node, path)
@@ -66,14 +90,53 @@ def _match(binder: Binder, node: Node, path: Path) -> Match | None:
     return None
 
 
+def _after(binder: Binder, node: Node, path: Path) -> After | None:
+    """Read `{project: db, ready: guest, …}`: the lines of a match stand beside the other keys."""
+    entries = binder.entries(node, f"'{path[-1] if isinstance(path[-1], str) else path[-2]}'")
+    if entries is None:
+        return None
+    whom = tuple(entry for entry in entries if entry.key.value in _MATCH_KEYS)
+    others = tuple(entry for entry in entries if entry.key.value not in _MATCH_KEYS)
+    if not whom and not any(entry.key.value == "policy" for entry in others):
+        hint = "add 'policy: NAME' or a line of a match, such as 'metadata: {role: db}'"
+        binder.problems.error(node.place, "'after' does not say whom to wait for", hint)
+    match = binder.read_dataclass(Match, Entries(whom, node.place), path, "'after'")
+    return binder.read_dataclass(After, Entries(others, node.place), path, "'after'", {"match": match or Match()})
+
+
+def _ready(binder: Binder, node: Node, path: Path) -> Ready | None:
+    text = binder.text(node, path)
+    if text is None:
+        return None
+    kind, _, port = text.value.partition(":")
+    if kind not in (Readiness.ACTIVE, Readiness.GUEST, Readiness.PORT):
+        binder.unknown(text, "value", "of 'ready'", ("active", "guest", "port:NUMBER"))
+        return None
+    if kind != Readiness.PORT and ":" not in text.value:
+        return Ready(Readiness(kind))
+    if kind == Readiness.PORT and port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= _MOST_PORT:
+        return Ready(Readiness.PORT, int(port))
+    binder.problems.error(text.place, f"{quoted(text.value)} is not a value of 'ready'", "write port:5432, or active")
+    return None
+
+
 def _flow(binder: Binder, node: Node, path: Path) -> Flow | None:
+    """Read a flow: a step, a list of steps, or `{steps: [...], deadline: ..., on_failure: ...}`."""
+    given = {entry.key.value: entry for entry in node.entries} if isinstance(node, Entries) else {}
+    if "steps" not in given:
+        steps = _steps(binder, node, path)
+        return Flow(steps) if steps else None
+    steps = _steps(binder, given.pop("steps").value, path)
+    return binder.read_dataclass(Flow, Entries(tuple(given.values()), node.place), path, "a flow", {"steps": steps})
+
+
+def _steps(binder: Binder, node: Node, path: Path) -> tuple[Step, ...]:
     items = node.items if isinstance(node, Items) else (node,)
     if not items:
         binder.problems.error(
             node.place, f"the flow for '{path[-1]}' is empty", "write 'leave' if nothing is to be done"
         )
-        return None
-    return Flow(tuple(_step(binder, item, (*path, index)) for index, item in enumerate(items)))
+    return tuple(_step(binder, item, (*path, index)) for index, item in enumerate(items))
 
 
 def _step(binder: Binder, node: Node, path: Path) -> Step:
@@ -89,7 +152,8 @@ def _step(binder: Binder, node: Node, path: Path) -> Step:
         return UnreadStep()
     binder.places[path] = word.place
     cls = _step_class(binder, word)
-    return cls() if cls else UnreadStep()
+    step = binder.read_dataclass(cls, Entries((), word.place), path, f"'{cls.word}'") if cls else None
+    return step or UnreadStep()
 
 
 def _step_with_parameters(binder: Binder, node: Entries, path: Path) -> Step:
@@ -125,6 +189,8 @@ def _parameters(binder: Binder, cls: type[Step], word: Entry, beside: list[Entry
     inside = word.value
     if isinstance(inside, Text) and inside.empty:
         inside = Entries((), word.key.place)
+    if cls.short and isinstance(inside, Text | Items):
+        inside = Entries((Entry(Text(cls.short, word.key.place), inside),), inside.place)
     entries = binder.entries(inside, f"'{cls.word}'")
     if entries is None:
         return None
@@ -144,3 +210,12 @@ def _step_class(binder: Binder, word: Text) -> type[Step] | None:
     if word.value not in STEPS:
         binder.unknown(word, "step", "", STEPS)
     return STEPS.get(word.value)
+
+
+_READERS: Mapping[type, Callable[[Binder, Node, Path], Any]] = {
+    After: _after,
+    Flow: _flow,
+    Match: _match,
+    Ready: _ready,
+    Step: _step,
+}

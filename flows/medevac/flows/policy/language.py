@@ -1,81 +1,88 @@
-"""The language of promises as values: policies, what they match, and the steps of their flows.
+"""The language of promises as values: policies, and what they match.
 
-These dataclasses are the only description of the language.  The reader, the checker and the stored form are all
-driven by their fields: a field's type says what may be written, its metadata (see `said`) what it means and
-which bounds it has.  The names of fields are the keys of the file, except where `said(key=...)` says otherwise.
+These dataclasses and those of `actions`, which this module gives too, are the only description of the language.
+The reader, the checker, the stored form, the schema and the reference page are all driven by their fields: a
+field's type says what may be written, its metadata (see `said`) what it means and which bounds it has.  The names
+of fields are the keys of the file, except where `said(key=...)` says otherwise.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
+from dataclasses import dataclass, field, fields
 
+from medevac.flows.policy.actions import (
+    CONTROLS,
+    HOST_STEPS,
+    STEPS,
+    Disable,
+    Ending,
+    Evacuate,
+    Expect,
+    Fence,
+    FirstOf,
+    Flow,
+    If,
+    Leave,
+    Notify,
+    OnFailure,
+    Page,
+    Result,
+    Retry,
+    Step,
+    Then,
+    Together,
+    Verify,
+    Wait,
+    walk,
+)
 from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.words import FAILURES, HOST_DOWN, REPORTED, RESERVED, SYNONYMS, said
 
-HOST_DOWN = "host.down"
-
-FAILURES: Mapping[str, str] = {
-    HOST_DOWN: "The host is dead, or is fenced because it is believed to be.",
-    "host.network.down": "The host runs, but a network that its servers need does not reach it.",
-    "host.degraded": "The host runs with a fault that will get worse: memory, disk, temperature.",
-    "host.up": "A host that was dead is back.",
-    "libvirt.down": "libvirt on the host does not answer; its servers may be healthy.",
-    "nova-compute.down": "nova-compute on the host does not answer; its servers are healthy but unmanageable.",
-    "server.crashed": "One server's process ended though nobody asked for it.",
-    "server.hung": "One server runs but does nothing: its watchdog fired or its guest agent is silent.",
-    "server.io-error": "One server was paused because its disk returned errors.",
-    "workload.failed": "The server runs, but what it is for does not work, says its owner's probe.",
-    "control-plane.down": "Nova itself does not answer.",
-}
-"""Every failure that `when` may name, and what it means."""
-
-REPORTED = frozenset({HOST_DOWN})
-"""The failures that something in this release reports; promises for the others wait for their detectors."""
-
-RESERVED: Mapping[str, str] = {
-    "allow": "a ceiling on what may be done to a server",
-    "on_failure": "what happens when anything but an evacuation fails",
-    "not": "servers that are not meant",
-    "tag": "server tags",
-    "flow": "the name of a shared flow",
-    "steps": "the steps of a shared flow",
-    "together": "steps side by side",
-    "first_of": "alternatives tried in turn",
-    "if": "conditions on earlier results",
-    "after": "order among servers",
-    "page": "a page to somebody on call",
-    "notify": "a message to somebody",
-    "stop": "the end of the whole flow",
-    "revert": "the undoing of the whole flow",
-}
-"""Words that a later release will read: today they are errors that say so, and not unknown words."""
-
-SYNONYMS: Mapping[str, str] = {
-    "on": "when",
-    "name": "policy",
-    "description": "about",
-    "zone": "az",
-    "availability_zone": "az",
-    "tenant": "project",
-    "instance": "server",
-    "vm": "server",
-    "force_down": "disable",
-    "ignore": "leave",
-    "skip": "leave",
-    "urgent": "critical",
-    "medium": "normal",
-}
-"""Words that other tools use, and ours for the same thing: only for "did you mean"."""
-
-
-def said(about: str, *, key: str = "", least: float | None = None, most: float | None = None) -> dict[str, object]:
-    """Return a field's metadata: what it means, its key where that is not its name, its bounds (both allowed).
-
-    The bounds of a Duration are seconds.
-    """
-    return {"about": about, "key": key, "least": least, "most": most}
+__all__ = [
+    "CONTROLS",
+    "EVERYONE",
+    "FAILURES",
+    "HOST_DOWN",
+    "HOST_STEPS",
+    "REPORTED",
+    "RESERVED",
+    "STEPS",
+    "SYNONYMS",
+    "After",
+    "Allow",
+    "Answer",
+    "Disable",
+    "Ending",
+    "Evacuate",
+    "Expect",
+    "Fence",
+    "FirstOf",
+    "Flow",
+    "If",
+    "Leave",
+    "Match",
+    "Notify",
+    "OnFailure",
+    "Page",
+    "Patience",
+    "Policy",
+    "PolicySet",
+    "Priority",
+    "Readiness",
+    "Ready",
+    "Result",
+    "Retry",
+    "States",
+    "Step",
+    "Then",
+    "Together",
+    "Verify",
+    "Wait",
+    "said",
+    "walk",
+]
 
 
 class Priority(enum.StrEnum):
@@ -93,113 +100,55 @@ class Priority(enum.StrEnum):
         return list(Priority).index(self)
 
 
-class Expect(enum.StrEnum):
-    """The state in which `verify` wants a server."""
+class Allow(enum.StrEnum):
+    """How much may be done to a server: each word allows those before it too."""
 
-    AS_BEFORE = "as-before"
-    """Active if it was active before the failure, stopped if it was stopped."""
-    ACTIVE = "active"
-
-
-class Then(enum.StrEnum):
-    """What happens to a server whose retries are used up."""
-
-    SKIP = "skip"
-    """It is reported and left; the others go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a flow.  Its parameters are the fields of its class; own steps will be such classes too."""
-
-    word: ClassVar[str] = ""
-    """How the step is written in a policy file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fence(Step):
-    """Prove that the host is off, by fencing it if need be.  How is said by the site, not by the policy."""
-
-    word: ClassVar[str] = "fence"
-
-
-@dataclass(frozen=True, slots=True)
-class Disable(Step):
-    """Tell Nova that the host is down and give it no new servers."""
-
-    word: ClassVar[str] = "disable"
-
-
-@dataclass(frozen=True, slots=True)
-class OnFailure:
-    """What is done about a server that a step failed for."""
-
-    retry: int = field(default=2, metadata=said("How often the step is tried again.", least=0, most=100))
-    wait: Duration = field(
-        default=Duration(15),
-        metadata=said(
-            "How long to wait before the second try; each further one waits as much longer.", least=0, most=3600
-        ),
-    )
-    then: Then = field(default=Then.SKIP, metadata=said("What happens when all tries have failed."))
-
-
-@dataclass(frozen=True, slots=True)
-class Evacuate(Step):
-    """Start the policy's servers again on other hosts."""
-
-    word: ClassVar[str] = "evacuate"
-
-    parallel: int = field(
-        default=20, metadata=said("How many servers are under way at the same time.", least=1, most=1000)
-    )
-    timeout: Duration = field(
-        default=Duration(300), metadata=said("How long one try for one server may take.", least=1, most=86_400)
-    )
-    on_failure: OnFailure = field(default=OnFailure(), metadata=said("What is done about a server that fails."))
-
-
-@dataclass(frozen=True, slots=True)
-class Verify(Step):
-    """See for ourselves that each evacuated server has arrived and is in the expected state."""
-
-    word: ClassVar[str] = "verify"
-
-    expect: Expect = field(default=Expect.AS_BEFORE, metadata=said("The state in which a server must be."))
-    within: Duration = field(
-        default=Duration(120), metadata=said("How long a server may take to show it.", least=1, most=86_400)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Leave(Step):
-    """Do nothing, on purpose: the only step of its flow."""
-
-    word: ClassVar[str] = "leave"
-
-    reason: str = field(default="the policy says so", metadata=said("Why; it is repeated in reports."))
-
-
-STEPS: Mapping[str, type[Step]] = {step.word: step for step in (Fence, Disable, Evacuate, Verify, Leave)}
-"""Every step that a flow may name, by its word."""
-
-S = TypeVar("S", bound=Step)
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What is done about one failure: steps in order."""
-
-    steps: tuple[Step, ...]
+    RESTART = "restart"
+    """Start it again where it is."""
+    RESET = "reset"
+    """Overwrite the state that Nova has of it."""
+    MIGRATE = "migrate"
+    """Move it while it runs."""
+    EVACUATE = "evacuate"
+    """Start it again on another host, with the disks that it has."""
+    REBUILD = "rebuild"
+    """Start it again on another host even where that means an empty disk, made from its image."""
 
     @property
-    def leaves(self) -> bool:
-        """Tell whether the flow is `leave`: nothing is done, on purpose."""
-        return any(isinstance(step, Leave) for step in self.steps)
+    def rank(self) -> int:
+        """Return 0 for restart to 4 for rebuild: the higher, the more may be done."""
+        return list(Allow).index(self)
 
-    def step(self, cls: type[S]) -> S | None:
-        """Return the flow's step of class *cls*, or None.  A checked flow has at most one of each."""
-        return next((step for step in self.steps if isinstance(step, cls)), None)
+    def permits(self, deed: Allow) -> bool:
+        """Tell whether *deed* may be done under this ceiling."""
+        return deed.rank <= self.rank
+
+
+class Answer(enum.StrEnum):
+    """What is done about a server that is in an unusual state when its host fails."""
+
+    EVACUATE = "evacuate"
+    LEAVE = "leave"
+
+
+class Readiness(enum.StrEnum):
+    """What must be seen of a server before those that wait for it go on."""
+
+    ACTIVE = "active"
+    """Nova says that it is active on its new host."""
+    GUEST = "guest"
+    """Its guest agent answers."""
+    PORT = "port"
+    """Something listens on a port of it."""
+
+
+class Patience(enum.StrEnum):
+    """What becomes of servers that have waited in vain."""
+
+    CONTINUE = "continue"
+    """They are started all the same."""
+    STOP = "stop"
+    """They are left, and reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +171,15 @@ class Match:
     image: tuple[str, ...] = field(
         default=(), metadata=said("Id of the server's image; a server that boots from a volume has none.")
     )
+    tag: tuple[str, ...] = field(default=(), metadata=said("A tag of the server."))
+    image_property: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata=said("Property of the image that the server was made from: a key, and its value."),
+    )
+    unless: Match | None = field(
+        default=None,
+        metadata=said("Servers that are not meant although the other lines hold.", key="not", also="except"),
+    )
 
     @property
     def everyone(self) -> bool:
@@ -231,6 +189,72 @@ class Match:
 
 EVERYONE = "everyone"
 """How `Match()` is written: said in a word, so that a forgotten `match` is an error and not a promise to all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """When a server counts as ready: written `active`, `guest` or `port:5432`."""
+
+    kind: Readiness = Readiness.ACTIVE
+    port: int = 0
+    """1 to 65535 for `port`, else 0."""
+
+    def __str__(self) -> str:
+        """Return it as it is written in a file."""
+        return f"{self.kind.value}:{self.port}" if self.kind is Readiness.PORT else self.kind.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """Servers that must be ready before those of the policy are started.
+
+    Only servers of the same recovery are waited for: what did not fail is there.
+    """
+
+    match: Match = field(
+        default=Match(), metadata=said("Whom to wait for: the lines of a match, written beside the other keys.")
+    )
+    policy: tuple[str, ...] = field(default=(), metadata=said("Whom to wait for: the servers of these policies."))
+    ready: Ready = field(default=Ready(), metadata=said("When one of them is ready: active, guest or port:NUMBER."))
+    delay: Duration = field(
+        default=Duration(0), metadata=said("How long to wait on when all of them are ready.", least=0, most=3600)
+    )
+    timeout: Duration = field(
+        default=Duration(600), metadata=said("How long to wait for them at most.", least=1, most=86_400)
+    )
+    then: Patience = field(
+        default=Patience.CONTINUE, metadata=said("What becomes of the servers that have waited in vain.")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class States:
+    """What is done about servers that are in an unusual state when their host fails: evacuate or leave.
+
+    Several may hold for one server: it is evacuated only if all of them say so.  A server that Nova refuses to
+    evacuate in its state has the state reset to error first; the state is lost, and it arrives running.
+    """
+
+    error: Answer = field(default=Answer.EVACUATE, metadata=said("Nova says ERROR."))
+    paused: Answer = field(default=Answer.LEAVE, metadata=said("Its owner paused it; what its memory held is lost."))
+    suspended: Answer = field(
+        default=Answer.LEAVE, metadata=said("Its owner suspended it; what its memory held is lost.")
+    )
+    rescued: Answer = field(default=Answer.LEAVE, metadata=said("It runs a rescue image; it arrives with its own."))
+    resized: Answer = field(
+        default=Answer.LEAVE, metadata=said("Its resize waits to be confirmed; the way back is lost.")
+    )
+    shelved: Answer = field(default=Answer.LEAVE, metadata=said("It is shelved, and its disk still on the host."))
+    building: Answer = field(
+        default=Answer.LEAVE, metadata=said("It never ran: Nova never evacuates it, so only leave can be written.")
+    )
+    locked: Answer = field(default=Answer.EVACUATE, metadata=said("Its owner, or an administrator, locked it."))
+    busy: Answer = field(default=Answer.EVACUATE, metadata=said("An operation on it was under way."))
+
+    def answer(self, state: str) -> Answer:
+        """Return what is done in *state*, the name of a field; anything else is left."""
+        known = {field.name for field in fields(self)}
+        return getattr(self, state) if state in known else Answer.LEAVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +270,21 @@ class Policy:
     deadline: Duration | None = field(
         default=None, metadata=said("How soon the servers should be back.", least=1, most=604_800)
     )
+    on_failure: Ending = field(
+        default=Ending.SKIP, metadata=said("What becomes of a flow that says nothing of it when a step ends badly.")
+    )
+    allow: Allow | None = field(
+        default=None, metadata=said("How much may be done to its servers at most; else what the site file says.")
+    )
+    states: States = field(
+        default=States(), metadata=said("What is done about servers that are paused, locked and so on.")
+    )
+    after: tuple[After, ...] = field(default=(), metadata=said("Servers that must be ready before its own start."))
     when: Mapping[str, Flow] = field(metadata=said("What is done: for each failure, a flow."))
+
+    def ending(self, failure: str) -> Ending:
+        """Return what becomes of the flow for *failure* when a step ends badly."""
+        return self.when[failure].on_failure or self.on_failure
 
 
 @dataclass(frozen=True, slots=True)

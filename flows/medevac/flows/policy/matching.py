@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from medevac.flows.policy.language import Match, Policy
 
+_PLAIN = ("server", "project", "az", "host", "aggregate", "flavor", "image", "tag")
+"""The lines of a match that are lists of patterns."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
@@ -28,6 +31,9 @@ class ServerFacts:
     """The flavor's name."""
     image: str = ""
     """The image's id; empty for a server that boots from a volume."""
+    tags: tuple[str, ...] = ()
+    image_properties: Mapping[str, str] = field(default_factory=dict)
+    """Properties of that image; only there where a policy asks for one (see `asks_for`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +94,41 @@ def matches(pattern: str, text: str) -> bool:
     return True
 
 
+def covers(match: Match, server: ServerFacts) -> bool:
+    """Tell whether *match* means *server*."""
+    return next(_unmet(match, server), "") == ""
+
+
+def asks_for(matches: Iterable[Match], line: str) -> bool:
+    """Tell whether any of *matches* has the field *line*, itself or under `not`: what nobody asks is not fetched."""
+    return any(getattr(match, line) or (match.unless and getattr(match.unless, line)) for match in matches)
+
+
 def _unmet(match: Match, server: ServerFacts) -> Iterator[str]:
     """Yield a sentence for each line of *match* that does not hold for *server*."""
     for line, wanted, found in _lines(match, server):
         if wanted and not any(matches(pattern, text) for pattern in wanted for text in found):
             yield f"{line} is {_words(found)}, wanted {_words(wanted)}"
-    for key, values in match.metadata.items():
-        if key not in server.metadata:
-            yield f"metadata {key} is not set, wanted {_words(values)}"
-        elif not any(matches(pattern, server.metadata[key]) for pattern in values):
-            yield f"metadata {key} is {_words([server.metadata[key]])}, wanted {_words(values)}"
+    yield from _unmet_pairs("metadata", match.metadata, server.metadata)
+    yield from _unmet_pairs("image property", match.image_property, server.image_properties)
+    if match.unless is not None and covers(match.unless, server):
+        yield f"it is excepted: not {_told(match.unless)}"
+
+
+def _unmet_pairs(what: str, wanted: Mapping[str, Sequence[str]], found: Mapping[str, str]) -> Iterator[str]:
+    for key, values in wanted.items():
+        if key not in found:
+            yield f"{what} {key} is not set, wanted {_words(values)}"
+        elif not any(matches(pattern, found[key]) for pattern in values):
+            yield f"{what} {key} is {_words([found[key]])}, wanted {_words(values)}"
+
+
+def _told(match: Match) -> str:
+    """Return the lines of *match* as they could stand in a file."""
+    pairs = {"metadata": match.metadata, "image_property": match.image_property}
+    texts = [f"{line} {_words(getattr(match, line))}" for line in _PLAIN if getattr(match, line)]
+    texts += [f"{what} {key} {_words(values)}" for what, given in pairs.items() for key, values in given.items()]
+    return " and ".join(texts)
 
 
 def _lines(match: Match, server: ServerFacts) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -109,6 +140,7 @@ def _lines(match: Match, server: ServerFacts) -> Iterator[tuple[str, tuple[str, 
     yield "aggregate", match.aggregate, server.aggregates
     yield "flavor", match.flavor, (server.flavor,)
     yield "image", match.image, (server.image,)
+    yield "tag", match.tag, server.tags
 
 
 def _names(name: str, identity: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from medevac.core.errors import MalformedDocumentError
@@ -18,7 +18,7 @@ from medevac.flows.policy.binding import key_of
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.grammar import read_policy
-from medevac.flows.policy.language import EVERYONE, Flow, Match, Policy, PolicySet, Step
+from medevac.flows.policy.language import EVERYONE, After, Flow, Match, Policy, PolicySet, Ready, Step
 from medevac.flows.policy.problems import WHOLE_FILE, Problems
 
 _DIGITS = 16
@@ -47,19 +47,32 @@ def policy_set(policies: Iterable[Policy]) -> PolicySet:
 
 
 def _written(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
-    if isinstance(value, Duration):
-        return str(value)
+    for cls, write in _FORMS.items():
+        if isinstance(value, cls):
+            return write(value)
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, Flow):
-        return [_written_step(step) for step in value.steps]
-    if isinstance(value, Match) and value.everyone:
-        return EVERYONE
     if dataclasses.is_dataclass(value):
         return _written_fields(value)
     if isinstance(value, Mapping):
         return {key: _written(item) for key, item in value.items()}
     return [_written(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _written_match(match: Match) -> Any:  # noqa: ANN401 - a word or an object
+    return EVERYONE if match.everyone else _written_fields(match)
+
+
+def _written_flow(flow: Flow) -> Any:  # noqa: ANN401 - a list or an object
+    settings = _written_fields(flow)
+    return settings if len(settings) > 1 else settings["steps"]
+
+
+def _written_after(after: After) -> dict[str, Any]:
+    """Return the lines of the match and the other keys as one object."""
+    rest = _written_fields(after)
+    rest.pop("match", None)
+    return _written_fields(after.match) | rest
 
 
 def _written_fields(value: object) -> dict[str, Any]:
@@ -71,6 +84,16 @@ def _written_fields(value: object) -> dict[str, Any]:
 def _written_step(step: Step) -> Any:  # noqa: ANN401 - a word or an object
     parameters = _written_fields(step)
     return {step.word: parameters} if parameters else step.word
+
+
+_FORMS: Mapping[type, Callable[[Any], Any]] = {
+    Duration: str,
+    Ready: str,
+    Step: _written_step,
+    Flow: _written_flow,
+    After: _written_after,
+    Match: _written_match,
+}
 
 
 def _node(plain: object) -> Node:

@@ -1,0 +1,70 @@
+"""Words of the language that are no dataclass: failures, words kept for later, and words of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+HOST_DOWN = "host.down"
+
+FAILURES: Mapping[str, str] = {
+    HOST_DOWN: "The host is dead, or is fenced because it is believed to be.",
+    "host.network.down": "The host runs, but a network that its servers need does not reach it.",
+    "host.degraded": "The host runs with a fault that will get worse: memory, disk, temperature.",
+    "host.up": "A host that was dead is back.",
+    "libvirt.down": "libvirt on the host does not answer; its servers may be healthy.",
+    "nova-compute.down": "nova-compute on the host does not answer; its servers are healthy but unmanageable.",
+    "server.crashed": "One server's process ended though nobody asked for it.",
+    "server.hung": "One server runs but does nothing: its watchdog fired or its guest agent is silent.",
+    "server.io-error": "One server was paused because its disk returned errors.",
+    "workload.failed": "The server runs, but what it is for does not work, says its owner's probe.",
+    "control-plane.down": "Nova itself does not answer.",
+}
+"""Every failure that `when` may name, and what it means."""
+
+REPORTED = frozenset({HOST_DOWN})
+"""The failures that something in this release reports; promises for the others wait for their detectors."""
+
+RESERVED: Mapping[str, tuple[str, str]] = {
+    "stop": ("the end of the whole flow", "write 'on_failure: stop' beside the flow's 'steps'"),
+    "revert": ("the undoing of the whole flow", "write 'on_failure: revert' beside the flow's 'steps'"),
+}
+"""Words that mean something only elsewhere: what, and what to write instead."""
+
+SYNONYMS: Mapping[str, str] = {
+    "on": "when",
+    "name": "policy",
+    "description": "about",
+    "zone": "az",
+    "availability_zone": "az",
+    "tenant": "project",
+    "instance": "server",
+    "vm": "server",
+    "force_down": "disable",
+    "exclude": "except",
+    "unless": "not",
+    "depends_on": "after",
+    "max_action": "allow",
+    "tags": "tag",
+    "parallel_steps": "together",
+    "side_by_side": "together",
+    "alternatives": "first_of",
+    "try": "first_of",
+    "sleep": "wait",
+    "pause": "wait",
+    "message": "notify",
+    "ignore": "leave",
+    "skip": "leave",
+    "urgent": "critical",
+    "medium": "normal",
+}
+"""Words that other tools use, and ours for the same thing: only for "did you mean"."""
+
+
+def said(
+    about: str, *, key: str = "", also: str = "", least: float | None = None, most: float | None = None
+) -> dict[str, object]:
+    """Return a field's metadata: what it means, its key where that is not its name, its bounds (both allowed).
+
+    *also* is a second key for the same; the bounds of a Duration are seconds.
+    """
+    return {"about": about, "key": key, "also": also, "least": least, "most": most}
