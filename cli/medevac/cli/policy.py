@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from medevac.cli import output
+from medevac.cli.root import Entry, LazyGroup
 from medevac.core.wire import to_plain
 from medevac.flows.policy.grammar import Draft
 from medevac.flows.policy.language import Leave
@@ -19,9 +20,17 @@ PROBLEMS = 1
 """Exit code: there are errors."""
 
 
-@click.group()
+ENTRIES = {
+    "explain": Entry("medevac.cli.policy_explain:command", "Tell which policy a server gets, and why.", "worker"),
+    "history": Entry("medevac.cli.policy_history:group", "The policies that incidents were decided by.", "worker"),
+    "plan": Entry("medevac.cli.policy_plan:command", "Tell what would be done if hosts failed now.", "worker"),
+    "test": Entry("medevac.cli.policy_test:command", "Try policies against their expectations.", "sandbox"),
+}
+
+
+@click.group(cls=LazyGroup, entries=ENTRIES)
 def group() -> None:
-    """Check the files that say what shall be recovered how."""
+    """Check, try and explain the files that say what shall be recovered how."""
 
 
 @group.command()

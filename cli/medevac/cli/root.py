@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -36,7 +37,7 @@ COMMANDS = {
     "event": Entry("medevac.cli.event:group", "What was seen: post, list, replay.", "cli"),
     "incident": Entry("medevac.cli.incident:group", "What failed, and where its recovery stands.", "worker"),
     "job": Entry("medevac.cli.job:group", "What is on the board, and who works on it.", "worker"),
-    "policy": Entry("medevac.cli.policy:group", "What shall be recovered how: check it.", "worker"),
+    "policy": Entry("medevac.cli.policy:group", "What shall be recovered how: check, explain, plan, test.", "worker"),
     "worker": Entry("medevac.cli.worker:command", "Run triage and a conductor.", "worker"),
 }
 
@@ -44,23 +45,32 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A group whose sub-commands are imported when they are called, never for the list of them."""
 
+    def __init__(self, *arguments: Any, entries: Mapping[str, Entry] = COMMANDS, **named: Any) -> None:  # noqa: ANN401 - click's
+        """Offer *entries*, by name, beside the commands that are added as to any group."""
+        super().__init__(*arguments, **named)
+        self._entries = entries
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the sub-commands that this installation has."""
-        del ctx
-        return [name for name, entry in COMMANDS.items() if _exists(entry)]
+        lazy = [name for name, entry in self._entries.items() if _exists(entry)]
+        return [*super().list_commands(ctx), *lazy]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the sub-command, or return None when there is none of that name."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        return _load(cmd_name, COMMANDS[cmd_name])
+        if cmd_name in self.commands or cmd_name not in self.list_commands(ctx):
+            return super().get_command(ctx, cmd_name)
+        return _load(cmd_name, self._entries[cmd_name])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list from the table: click's own would import every sub-command for its first sentence."""
-        rows = [(name, COMMANDS[name].summary) for name in self.list_commands(ctx)]
+        rows = [(name, self._summary(name)) for name in self.list_commands(ctx)]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
+
+    def _summary(self, name: str) -> str:
+        own = self.commands.get(name)
+        return own.get_short_help_str(limit=100) if own else self._entries[name].summary
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

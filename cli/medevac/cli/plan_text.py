@@ -1,0 +1,115 @@
+"""Plan text: one host's preview, for people and for machines; whatever the Plan value has is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medevac.cli import prose
+from medevac.cli.ground import as_written
+from medevac.core.wire import to_plain
+from medevac.flows.plan import PlannedServer
+from medevac.flows.policy.language import Policy
+from medevac.flows.preview import Preview
+
+_PLAIN_FIELDS = frozenset({"id", "name", "project_id", "policy", "vm_state", "locked"})
+"""What is known of every planned server, and told by its place in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown of one host."""
+
+    seen: Preview
+    failure: str
+    agent: str
+    """The fence agent; empty: the site file has none for it."""
+
+    @property
+    def troubled(self) -> bool:
+        """Tell whether somebody should see to something before the host really fails."""
+        held = self.seen.decision.recover and not self.agent
+        return held or any(not left.intended for left in self.seen.plan.left)
+
+    def plain(self) -> dict[str, object]:
+        """Return it as JSON."""
+        seen = self.seen
+        return {
+            "host": seen.host,
+            "zone": seen.service.zone,
+            "recover": seen.decision.recover,
+            "reason": seen.decision.reason,
+            "held": self._why_held() or None,
+            "fence_agent": self.agent or None,
+            "order": [self._plain_tier(policy) for policy in seen.order],
+            "plan": to_plain(seen.plan),
+        }
+
+    def text(self) -> str:
+        """Return it for people."""
+        seen = self.seen
+        head = [prose.folded(f"{self.failure} of {seen.host}, zone {seen.service.zone or '(none)'}")]
+        head.append(prose.folded(seen.decision.reason, 2, 0))
+        if why := self._why_held():
+            head.append(prose.folded(f"It would be HELD: {why}", 2, 0))
+        parts = ["\n".join(head), *(self._steps() if seen.decision.recover else []), *self._left()]
+        return "\n\n".join(parts)
+
+    def _why_held(self) -> str:
+        if not self.seen.decision.recover or self.agent:
+            return ""
+        return (
+            f"the site file has no fence device for {self.seen.host}, so nothing is evacuated until something else "
+            "proves that it is off"
+        )
+
+    def _steps(self) -> list[str]:
+        first = [
+            f"1. fence      {self.seen.host}, by {self.agent or 'nobody'}",
+            "2. disable    its nova-compute: forced down, and disabled",
+            f"3. plan       {prose.count(len(self.seen.plan.servers), 'server')} to move",
+        ]
+        tiers = [self._tier(number, policy) for number, policy in enumerate(self.seen.order, start=4)]
+        return ["\n".join(first), *tiers, f"{len(tiers) + 4}. report"]
+
+    def _tier(self, number: int, policy: Policy) -> str:
+        servers = self.seen.plan.of(policy.name)
+        deadline = f", within {policy.deadline}" if policy.deadline else ""
+        head = f"{number}. {policy.name} [{policy.priority.value}{deadline}]: {prose.count(len(servers), 'server')}"
+        shown = prose.names((_shown(server) for server in servers), 6)
+        return "\n".join([prose.folded(head), shown, prose.as_yaml(_of_servers(as_written(policy, self.failure)), 3)])
+
+    def _plain_tier(self, policy: Policy) -> dict[str, object]:
+        return {
+            "policy": policy.name,
+            "priority": policy.priority.value,
+            "flow": as_written(policy, self.failure),
+            "servers": [server.name for server in self.seen.plan.of(policy.name)],
+        }
+
+    def _left(self) -> list[str]:
+        grouped: dict[tuple[bool, str, str], list[str]] = {}
+        for left in sorted(self.seen.plan.left, key=lambda left: left.intended):
+            grouped.setdefault((left.intended, left.policy, left.reason), []).append(left.name)
+        parts = []
+        for (intended, policy, reason), names in grouped.items():
+            mark = "left" if intended else "left, and NEEDS YOU"
+            whose = f" (policy {policy})" if policy else ""
+            head = prose.folded(f"{mark}{whose}: {reason}", 0, 2)
+            parts.append(f"{head}\n{prose.names(names, 6)}")
+        return parts
+
+
+def _of_servers(flow: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return *flow* without the steps that are done once for the host, which stand above."""
+    return [step for step in flow if step not in ("fence", "disable")] if isinstance(flow, Sequence) else flow
+
+
+def _shown(server: PlannedServer) -> str:
+    """Return the server's name, with whatever the plan says of it beyond the ordinary."""
+    plain: Mapping[str, object] = to_plain(server)
+    notes = [server.vm_state] if server.vm_state != "active" else []
+    notes += ["locked"] * server.locked
+    notes += [f"{key} {value}" for key, value in plain.items() if key not in _PLAIN_FIELDS and value]
+    return f"{server.name} ({', '.join(notes)})" if notes else server.name

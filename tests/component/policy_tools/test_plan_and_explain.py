@@ -1,0 +1,129 @@
+"""`policy plan` and `policy explain` on a simulated cloud: forty servers of one host under five policies.
+
+The golden files are what an operator reads; to write them anew, set MEDEVAC_WRITE_GOLDEN=1 and read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from medevac.core.errors import MedevacError
+from medevac.sandbox.cloud.server import RunningCloud
+
+GOLDEN = Path(__file__).parent / "golden"
+Medevac = Callable[..., Result]
+
+
+def assert_golden(name: str, text: str) -> None:
+    text = re.sub(r"'[0-9a-f]{32}'", "'PROJECT-ID'", text)
+    file = GOLDEN / f"{name}.txt"
+    if os.environ.get("MEDEVAC_WRITE_GOLDEN"):
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "arguments"),
+    [
+        ("plan-host", 1, ("plan", "--host", "compute-1")),
+        ("plan-zone", 1, ("plan", "--az", "az2")),
+        ("plan-leave", 1, ("plan", "--hosts", "compute-1,compute-2", "--failure", "nova-compute.down")),
+        ("plan-mermaid", 0, ("plan", "--host", "compute-1", "--picture", "mermaid")),
+        ("plan-dot", 0, ("plan", "--host", "compute-1", "--picture", "dot")),
+        ("explain-host", 0, ("explain", "--host", "compute-1")),
+        ("explain-server", 0, ("explain", "--server", "pay-3")),
+    ],
+)
+def test_what_an_operator_reads(medevac: Medevac, name: str, code: int, arguments: tuple[str, ...]) -> None:
+    result = medevac("policy", *arguments)
+    assert result.exit_code == code, result.output
+    assert_golden(name, result.output)
+
+
+def test_no_line_of_text_is_wider_than_eighty_columns() -> None:
+    texts = [file.read_text() for file in GOLDEN.glob("*.txt") if file.stem not in ("plan-mermaid", "plan-dot")]
+    assert len(texts) == 5
+    assert max(len(line) for text in texts for line in text.splitlines()) <= 80
+
+
+def test_the_cloud_is_only_read(medevac: Medevac, cloud: RunningCloud) -> None:
+    cloud.site.reset_requests()
+    assert medevac("policy", "plan", "--hosts", "compute-1,compute-2").exit_code == 1
+    assert medevac("policy", "explain", "--host", "compute-1").exit_code == 0
+    made = cloud.site.requests()
+    assert {name.split()[0] for name in made if not name.endswith("/auth/tokens")} == {"GET"}
+    assert any(name.startswith("GET /placement") for name in made)
+
+
+def test_machines_get_the_same_facts(medevac: Medevac) -> None:
+    plan = json.loads(medevac("policy", "plan", "--host", "compute-1", "--json").output)
+    (host,) = plan["hosts"]
+    assert [tier["policy"] for tier in host["order"]] == ["pet", "gold", "ssd", "small"]
+    assert len(host["plan"]["servers"]) + len(host["plan"]["left"]) == 40
+    assert plan["room"]["fits"] is True
+    assert plan["room"]["excluded_hosts"] == ["compute-5"]
+    assert plan["room"]["needed"] == {"VCPU": 67, "MEMORY_MB": 117760}
+
+
+def test_what_does_not_fit_is_named_and_hosts_that_die_together_give_no_room(medevac: Medevac) -> None:
+    result = medevac("policy", "plan", "--hosts", "compute-1,compute-2,compute-4")
+    assert "  free on 1 host that takes servers: 16 VCPU, 65536 MEMORY_MB" in result.output
+    assert "    no host has room (4 VCPU, 8192 MEMORY_MB each): pay-8, pay-7" in result.output
+    room = json.loads(medevac("policy", "plan", "--hosts", "compute-1,compute-2,compute-4", "--json").output)["room"]
+    assert room["fits"] is False
+    assert len(room["placed"]) + len(room["homeless"]) == 31
+
+
+def test_a_placement_that_does_not_answer_leaves_the_rest_of_the_plan(medevac: Medevac, cloud: RunningCloud) -> None:
+    cloud.site.fault("status", path="/placement/resource_providers", status=503)
+    try:
+        result = medevac("policy", "plan", "--host", "compute-1")
+    finally:
+        cloud.site.clear_faults()
+    assert "4. pet [critical" in result.output
+    assert "whether it would fit is not known" in result.output
+
+
+def test_a_server_is_found_by_its_id_too(medevac: Medevac, cloud: RunningCloud) -> None:
+    wanted = next(server for server in cloud.site.servers() if server["name"] == "paused-1")
+    told = json.loads(medevac("policy", "explain", "--server", wanted["id"], "--json").output)
+    (case,) = told["cases"]
+    assert case["servers"] == [{"id": wanted["id"], "name": "paused-1"}]
+    assert case["policy"] == "small"
+    assert "paused" in case["left"]
+    assert {"policy": "ssd", "text": "small comes first"} in case["others"]
+
+
+def test_other_policies_than_the_sites_can_be_tried(medevac: Medevac, tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text("policy: all\nmatch: everyone\nwhen: {host.down: leave}\n")
+    result = medevac("policy", "plan", "--host", "compute-1", "--policies", str(tmp_path / "all.yaml"))
+    assert "every policy leaves its servers alone on host.down: all" in result.output
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("plan", "--host", "nowhere"), "Nova knows no compute service on nowhere"),
+        (("plan", "--az", "az9"), "no compute host is in availability zone 'az9'; there are: az1, az2"),
+        (("explain", "--server", "nobody"), "no server has the id or name 'nobody'"),
+    ],
+)
+def test_what_cannot_be_found_is_said_and_where_to_look(
+    medevac: Medevac, arguments: tuple[str, ...], sentence: str
+) -> None:
+    error = medevac("policy", *arguments).exception
+    assert isinstance(error, MedevacError)
+    assert sentence in str(error)
+
+
+@pytest.mark.parametrize("arguments", [("plan",), ("plan", "--host", "a", "--az", "b"), ("explain",)])
+def test_exactly_one_thing_is_asked_about(medevac: Medevac, arguments: tuple[str, ...]) -> None:
+    assert medevac("policy", *arguments).exit_code == 2
