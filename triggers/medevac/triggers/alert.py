@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def _summary(event: Event) -> str:
 
 def _store(event: Event, settings: Settings, log: Log) -> Spool | None:
     """Put the event on disk; return where, or None when no folder takes it."""
-    for folder in (settings.spool, fallback_folder()):
+    for folder in (settings.spool, fallback_folder(settings)):
         spool = Spool(folder)
         try:
             spool.put(event)
@@ -124,13 +125,17 @@ def _replay(folders: Sequence[Spool], poster: Poster, log: Log) -> int:
 
 def spools(settings: Settings) -> list[Spool]:
     """Return the folders in which this user's agents may have left events."""
-    fallback = fallback_folder()
+    fallback = fallback_folder(settings)
     return [Spool(settings.spool), *([Spool(fallback)] if _is_ours(fallback) else [])]
 
 
-def fallback_folder() -> str:
-    """Return the folder of the last resort, this user's own below a folder that every system keeps over a reboot."""
-    return f"/var/tmp/medevac-{os.geteuid()}"  # noqa: S108 - Spool.put and _is_ours make sure whose it is
+def fallback_folder(settings: Settings) -> str:
+    """Return the folder of the last resort, this user's own below a folder that every system keeps over a reboot.
+
+    It is named after the site: what was meant for one must never be replayed into another, such as a demo's.
+    """
+    site = zlib.crc32(settings.zookeeper.encode())
+    return f"/var/tmp/medevac-{os.geteuid()}-{site:08x}"  # noqa: S108 - Spool.put and _is_ours make sure whose it is
 
 
 def _is_ours(folder: str) -> bool:
