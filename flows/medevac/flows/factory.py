@@ -53,7 +53,7 @@ def recover(stored: Mapping[str, Any]) -> linear_flow.Flow:
 
 def in_order(policies: Sequence[Policy], failure: str) -> list[Policy]:
     """Return the policies that move servers, most urgent first; equals keep their precedence."""
-    moving = [p for p in policies if failure in p.when and p.when[failure].step(Evacuate) is not None]
+    moving = [p for p in policies if failure in p.when and p.when[failure].moves]
     return sorted(moving, key=lambda policy: policy.priority.rank)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from medevac.flows.policy.language import Allow, Match
+from medevac.flows.policy.wishes import Owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,15 @@ class LeftServer:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What somebody should know of one server's place in the plan: what it loses, which wish was not granted."""
+
+    id: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the steps after it work from; stored before the first server is touched."""
 
@@ -49,6 +61,7 @@ class Plan:
     """Nova's time of the newest such record where there are many: later queries need nothing older."""
     servers: tuple[PlannedServer, ...]
     left: tuple[LeftServer, ...]
+    remarks: tuple[Remark, ...] = ()
 
     def of(self, policy: str) -> tuple[PlannedServer, ...]:
         """Return the servers that *policy* covers."""
@@ -100,3 +113,9 @@ class Settings:
     """Globs of availability zones in which image-backed disks are on shared storage."""
     longest_pause: float = 1.0
     """Seconds between two looks at the migrations when nothing changes."""
+    allow: Allow = Allow.EVACUATE
+    """How much may be done to servers whose policy does not say."""
+    exclude: Match | None = None
+    """Servers that are never touched."""
+    owners: Owners = field(default=Owners())
+    """What owners of servers may wish for."""

@@ -57,6 +57,9 @@ class Server:
     fault: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     updated_at: float = 0.0
+    tags: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """Of its ports and floating ones, those that are reached from outside first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,22 @@ class Migration:
     def succeeded(self) -> bool:
         """Tell whether the server arrived."""
         return self.status in ("done", "completed")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGroup:
+    """A server group, as GET /os-server-groups tells it."""
+
+    id: str
+    policy: str
+    """affinity, anti-affinity, soft-affinity or soft-anti-affinity."""
+    members: tuple[str, ...]
+    """Ids of servers, on whatever hosts."""
+
+    @property
+    def strict(self) -> bool:
+        """Tell whether Nova refuses a destination that breaks the policy, also when it notices late."""
+        return self.policy in ("affinity", "anti-affinity")
 
 
 class Cloud(Protocol):
@@ -121,6 +140,15 @@ class Cloud(Protocol):
     def project_names(self) -> Mapping[str, str]:
         """Return project id to project name (Keystone)."""
 
+    def image_properties(self, image_id: str) -> Mapping[str, str]:
+        """Return the properties of an image, by name (Glance); none when there is no such image any more."""
+
+    def server_groups(self) -> tuple[ServerGroup, ...]:
+        """Return the server groups of all projects."""
+
+    def can_hold(self) -> bool:
+        """Tell whether this Nova can leave an evacuated server shut off at its destination (microversion 2.95)."""
+
     # Idempotent writes: safe to repeat; the second changes nothing.
 
     def take_out(self, service: HostService, reason: str) -> None:
@@ -142,10 +170,15 @@ class Cloud(Protocol):
     def stop(self, server_id: str) -> None:
         """Shut the server off (os-stop).  Raises ConflictError when its state does not allow it."""
 
+    def start(self, server_id: str) -> None:
+        """Start a server that is shut off (os-start).  Raises ConflictError when its state does not allow it."""
+
     # Not idempotent: a second call while the first runs is accepted and breaks the server.  Look first.
 
-    def evacuate(self, server_id: str) -> None:
+    def evacuate(self, server_id: str, hold: bool = False) -> None:  # noqa: FBT001, FBT002 - one word says it all
         """Ask Nova to rebuild the server on a host of the scheduler's choice, in the power state it had.
+
+        With *hold* (only where `can_hold`), a server that is not in ERROR arrives shut off; one in ERROR runs.
 
         Returns when Nova has accepted: a migration record exists then.  Raises OutcomeUnknownError when the answer
         did not come (or was a 5xx); ConflictError for a state in which Nova does not evacuate; RefusedError when
@@ -198,6 +231,30 @@ class Logbook(Protocol):
         """Store the incident's outcome and report in one write.  Raises ClaimLostError as above."""
 
 
+class Prober(Protocol):
+    """What a server shows of itself to those who look from outside.  Raises nothing."""
+
+    def port_open(self, address: str, port: int, timeout: float) -> bool:
+        """Tell whether *port* of *address* takes a TCP connection within *timeout* seconds."""
+
+    def guest_ready(self, server_id: str) -> bool | None:
+        """Tell whether the server's guest agent says that it is ready; None: nobody knows."""
+
+
+class Blind:
+    """The Prober of a site that has none: it sees no port and no guest."""
+
+    def port_open(self, address: str, port: int, timeout: float) -> bool:
+        """Return False."""
+        del address, port, timeout
+        return False
+
+    def guest_ready(self, server_id: str) -> bool | None:
+        """Return None."""
+        del server_id
+        return None
+
+
 @dataclass(frozen=True)
 class Ports:
     """Everything a step may touch, injected by the conductor and never persisted."""
@@ -206,3 +263,4 @@ class Ports:
     fencer: Fencer
     clock: Clock
     log: Logbook
+    prober: Prober = field(default_factory=Blind)

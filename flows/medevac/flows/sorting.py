@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medevac.flows.brief import Brief
-from medevac.flows.plan import LeftServer, Plan, PlannedServer
-from medevac.flows.policy.language import Evacuate, Policy
-from medevac.flows.policy.matching import ServerFacts, winner
+from medevac.flows.plan import LeftServer, Plan, PlannedServer, Remark
+from medevac.flows.policy.language import Match, Policy, Priority
+from medevac.flows.policy.matching import ServerFacts, asks_for, covers, matches, winner
+from medevac.flows.policy.wishes import Owners, Wishes, lower_ceiling, lower_priority, picked, wishes_of
 from medevac.flows.ports import Migration, Server
-from medevac.flows.selection import why_left
+from medevac.flows.selection import Ceiling, losses, why_left
 
 SHORT_HISTORY = 100
 """Evacuation records of a host that are cheaper to list again than to leave out: that takes a second query a tick."""
@@ -28,6 +29,8 @@ class Surroundings:
     """Of the host; empty too where no policy asks."""
     projects: Mapping[str, str] = field(default_factory=dict)
     """Project id to name; empty too where no policy asks."""
+    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Image id to properties; empty too where no policy asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,25 @@ class Seen:
     """The evacuations from the host so far."""
 
 
-def asks_aggregates(policies: Sequence[Policy]) -> bool:
+def asks_aggregates(policies: Sequence[Policy], exclude: Match | None = None) -> bool:
     """Tell whether any of *policies* matches by aggregate, so that they must be read."""
-    return any(policy.match.aggregate for policy in policies)
+    return asks_for(_matches(policies, exclude), "aggregate")
 
 
-def asks_projects(policies: Sequence[Policy]) -> bool:
+def asks_projects(policies: Sequence[Policy], exclude: Match | None = None) -> bool:
     """Tell whether any of *policies* matches by project, so that their names must be read."""
-    return any(policy.match.project for policy in policies)
+    return asks_for(_matches(policies, exclude), "project")
+
+
+def asks_images(policies: Sequence[Policy], exclude: Match | None = None) -> bool:
+    """Tell whether any of *policies* matches by a property of images, so that they must be read."""
+    return asks_for(_matches(policies, exclude), "image_property")
+
+
+def _matches(policies: Sequence[Policy], exclude: Match | None) -> list[Match]:
+    """Return everything that may ask something about a server."""
+    mine = [match for policy in policies for match in (policy.match, *(after.match for after in policy.after))]
+    return [*mine, exclude] if exclude else mine
 
 
 def facts(server: Server, host: str, around: Surroundings) -> ServerFacts:
@@ -65,16 +79,15 @@ def facts(server: Server, host: str, around: Surroundings) -> ServerFacts:
         metadata=server.metadata,
         flavor=server.flavor,
         image=server.image_id,
+        tags=server.tags,
+        image_properties=around.images.get(server.image_id, {}),
     )
 
 
 def make_plan(brief: Brief, policies: Sequence[Policy], around: Surroundings, seen: Seen) -> Plan:
-    """Return who gets which promise."""
-    planned: list[PlannedServer] = []
-    left: list[LeftServer] = []
-    for server in seen.servers:
-        place = _place(brief, policies, around, server)
-        (planned if isinstance(place, PlannedServer) else left).append(place)  # type: ignore[arg-type]  # each list takes its class
+    """Return who gets which promise; within a policy, those whose owners made them less urgent go last."""
+    places = [_place(brief, policies, around, server) for server in seen.servers]
+    planned = [place for place in places if isinstance(place.place, PlannedServer)]
     records = seen.records
     return Plan(
         host=brief.host,
@@ -82,23 +95,72 @@ def make_plan(brief: Brief, policies: Sequence[Policy], around: Surroundings, se
         baseline=max((record.id for record in records), default=0),
         adopted=tuple(record.id for record in records if record.live),
         since=max(record.updated_at for record in records) if len(records) > SHORT_HISTORY else None,
-        servers=tuple(planned),
-        left=tuple(left),
+        servers=tuple(place.place for place in sorted(planned, key=_rank) if isinstance(place.place, PlannedServer)),
+        left=tuple(place.place for place in places if isinstance(place.place, LeftServer)),
+        remarks=tuple(remark for place in places for remark in place.remarks),
     )
 
 
-def _place(
-    brief: Brief, policies: Sequence[Policy], around: Surroundings, server: Server
-) -> PlannedServer | LeftServer:
-    policy = winner(policies, facts(server, brief.host, around), brief.failure).policy
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one server comes, and what is to be said of it."""
+
+    place: PlannedServer | LeftServer
+    remarks: tuple[Remark, ...] = ()
+    priority: Priority = Priority.NORMAL
+
+
+def _rank(place: _Place) -> int:
+    return place.priority.rank
+
+
+def _place(brief: Brief, policies: Sequence[Policy], around: Surroundings, server: Server) -> _Place:
+    known = facts(server, brief.host, around)
+    settings = brief.settings
+    if settings.exclude is not None and covers(settings.exclude, known):
+        return _Place(LeftServer(server.id, server.name, "", "the site file excludes it", intended=True))
+    wishes = wishes_of(server.metadata, settings.owners)
+    policy, refusal = choose(policies, known, brief.failure, wishes, settings.owners)
+    refused = [*wishes.refused, refusal]
     if policy is None:
-        return LeftServer(server.id, server.name, "", f"no policy covers it for {brief.failure}")
-    flow = policy.when[brief.failure]
-    if flow.step(Evacuate) is None:
-        return LeftServer(server.id, server.name, policy.name, f"policy {policy.name} leaves it", intended=True)
-    reason = why_left(server, brief.settings.shared_storage)
-    if reason:
-        return LeftServer(server.id, server.name, policy.name, reason, intended=reason.startswith("its owner"))
+        left = LeftServer(server.id, server.name, "", f"no policy covers it for {brief.failure}")
+        return _Place(left, _remarks(server, refused))
+    if not policy.when[brief.failure].moves:
+        left = LeftServer(server.id, server.name, policy.name, f"policy {policy.name} leaves it", intended=True)
+        return _Place(left, _remarks(server, refused))
+    ceiling, too_high = lower_ceiling(wishes, policy.allow or settings.allow)
+    source = "its owner" if wishes.allow is ceiling else f"policy {policy.name}" if policy.allow else "the site file"
+    stay = why_left(server, settings.shared_storage, policy.states, Ceiling(ceiling, source))
+    if stay is not None:
+        left = LeftServer(server.id, server.name, policy.name, stay.reason, intended=stay.intended)
+        return _Place(left, _remarks(server, [*refused, too_high]))
+    priority, too_urgent = lower_priority(wishes, policy)
+    lost = losses(server, settings.shared_storage)
+    return _Place(_planned(server, policy), _remarks(server, [*refused, too_high, too_urgent, lost]), priority)
+
+
+def choose(
+    policies: Sequence[Policy], server: ServerFacts, failure: str, wishes: Wishes, owners: Owners
+) -> tuple[Policy | None, str]:
+    """Return the policy that *server* gets for *failure*, and why its owner's choice was refused.
+
+    What an owner picks need not cover the server, but must answer the failure and be meant for its zone and host.
+    """
+    won = winner(policies, server, failure).policy
+    if not wishes.policy:
+        return won, ""
+    wanted = picked(wishes, policies)
+    refusal = f"its owner picked policy {wishes.policy[:40]!r}, "
+    if not any(matches(glob, wishes.policy) for glob in owners.policies):
+        return won, refusal + "which the site does not offer to owners"
+    if wanted is None or failure not in wanted.when:
+        return won, refusal + f"which does not answer {failure} here"
+    if not covers(Match(az=wanted.match.az, host=wanted.match.host), server):
+        return won, refusal + "which is for other zones or hosts"
+    return wanted, ""
+
+
+def _planned(server: Server, policy: Policy) -> PlannedServer:
     return PlannedServer(
         id=server.id,
         name=server.name,
@@ -107,3 +169,7 @@ def _place(
         vm_state=server.vm_state,
         locked=server.locked,
     )
+
+
+def _remarks(server: Server, texts: Sequence[str]) -> tuple[Remark, ...]:
+    return tuple(Remark(server.id, server.name, text) for text in texts if text)

@@ -27,6 +27,7 @@ from medevac.core.errors import (
 from medevac.core.evidence import FenceEvidence
 from medevac.core.journal import JournalEntry
 from medevac.flows import ports
+from medevac.sandbox.cloud.http import microversions
 from medevac.sandbox.cloud.model import actions, evacuation, listing, services, site
 from medevac.sandbox.cloud.model.errors import Refusal, no_server
 from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
@@ -45,6 +46,7 @@ T = TypeVar("T")
 START = 1_700_000_000.0
 _COMPUTE = "/compute/v2.1"
 _LONGEST_REASON = 255
+_HOLD = (2, 95)
 _ERRORS: dict[int, type[CloudError]] = {HTTPStatus.NOT_FOUND: NotFoundError, HTTPStatus.CONFLICT: ConflictError}
 
 
@@ -145,6 +147,31 @@ class FakeCloud:
         """Return project id to name."""
         return self._ask(_get("/identity/v3/projects"), lambda: {p.id: p.name for p in self.world.projects.values()})
 
+    def image_properties(self, image_id: str) -> Mapping[str, str]:
+        """Return the properties that the simulated Glance keeps of an image: its name."""
+
+        def look() -> Mapping[str, str]:
+            known = self.world.images
+            return {"id": image_id, "name": known[image_id]} if image_id in known else {}
+
+        return self._ask(_get(f"/image/v2/images/{image_id}", "/image/v2/images/{id}"), look)
+
+    def server_groups(self) -> tuple[ports.ServerGroup, ...]:
+        """Return the server groups of all projects."""
+
+        def look() -> tuple[ports.ServerGroup, ...]:
+            return tuple(
+                ports.ServerGroup(g.id, g.policy, tuple(sorted(m for m in g.members if not servers[m].deleted)))
+                for g in self.world.groups.values()
+            )
+
+        servers = self.world.servers
+        return self._ask(_get(f"{_COMPUTE}/os-server-groups"), look)
+
+    def can_hold(self) -> bool:
+        """Tell whether the simulated Nova speaks microversion 2.95; asks nothing."""
+        return microversions.parse(self.world.settings.max_microversion) >= _HOLD
+
     def take_out(self, service: ports.HostService, reason: str) -> None:
         """Force *service* down and disable it; what was disabled before keeps its own reason."""
         if service.enabled:
@@ -166,9 +193,15 @@ class FakeCloud:
         """Shut a server off; its owner may still want it to run."""
         self._act(server_id, "os-stop", lambda: actions.stop(self.world, server_id))
 
-    def evacuate(self, server_id: str) -> None:
-        """Ask for a server's evacuation."""
-        request = EvacuationRequest()
+    def start(self, server_id: str) -> None:
+        """Start a server; its owner may still want it shut off."""
+        self._act(server_id, "os-start", lambda: actions.start(self.world, server_id))
+
+    def evacuate(self, server_id: str, hold: bool = False) -> None:  # noqa: FBT001, FBT002 - as the port says
+        """Ask for a server's evacuation; with *hold* it arrives shut off."""
+        if hold and not self.can_hold():
+            raise RefusedError(f"evacuate server {server_id}: this Nova cannot leave it shut off (microversion 2.95)")
+        request = EvacuationRequest(stopped_at_destination=hold)
         self._act(server_id, "evacuate", lambda: evacuation.evacuate(self.world, server_id, request), once=True)
 
     def _servers(self, asked: ServerFilter) -> tuple[ports.Server, ...]:
@@ -253,6 +286,8 @@ class FakeCloud:
             fault=server.fault.message if server.fault is not None and server.shows_fault else "",
             metadata=dict(server.metadata),
             updated_at=float(math.floor(server.updated_at)),
+            tags=tuple(server.tags),
+            addresses=tuple(server.addresses),
         )
 
 

@@ -59,6 +59,13 @@ def test_a_running_server_is_described_in_full(stage: Stage) -> None:
     assert abs(found.updated_at - time.time()) < HOUR
 
 
+def test_an_image_tells_its_properties_and_one_that_is_gone_has_none(stage: Stage) -> None:
+    stage.boot(stage.hosts[0])
+    (found,) = stage.cloud.servers_on(stage.hosts[0])
+    assert stage.cloud.image_properties(found.image_id)["name"]
+    assert stage.cloud.image_properties("00000000-0000-4000-8000-000000000000") == {}
+
+
 def test_a_server_looks_the_same_alone_and_in_the_list(stage: Stage) -> None:
     (server_id,) = stage.boot(stage.hosts[0])
     assert stage.cloud.servers_on(stage.hosts[0]) == (server(stage, server_id),)

@@ -16,9 +16,11 @@ from medevac.flows.policy import binding
 from medevac.flows.policy.binding import Binder
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text, compose
 from medevac.flows.policy.duration import Duration
-from medevac.flows.policy.language import said
+from medevac.flows.policy.grammar import read_match
+from medevac.flows.policy.language import Allow, Match, said
 from medevac.flows.policy.problems import WHOLE_FILE, Place, Problems, ProblemsError, quoted
 from medevac.flows.policy.reader import load
+from medevac.flows.policy.wishes import Owners
 from medevac.workers.fencing.device import FenceDevice
 
 SETTINGS = ("zookeeper", "cloud", "policies")
@@ -122,6 +124,14 @@ class Site:
         default=(),
         metadata=said("Availability zones in which disks of servers that boot from an image are on shared storage."),
     )
+    allow: Allow = field(
+        default=Allow.EVACUATE,
+        metadata=said("How much may be done to servers at most, where their policy does not say."),
+    )
+    exclude: Match | None = field(
+        default=None, metadata=said("Servers that are never touched, whatever policies say: the lines of a match.")
+    )
+    owners: Owners = field(default=Owners(), metadata=said("What owners may ask for in metadata of their servers."))
     host_names: Mapping[str, str] = field(
         default_factory=dict, metadata=said("Pacemaker's name of a host, and nova's, where they differ.")
     )
@@ -164,6 +174,7 @@ def _bound(node: Node, folder: Path, problems: Problems, environ: Mapping[str, s
             SecretSource: _secret,
             Plug: _plug,
             FenceDeviceSettings: _fence_device,
+            Match: read_match,
             Path: lambda binder, node, path: _path(binder, node, path, folder),
         },
     )

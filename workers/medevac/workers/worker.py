@@ -148,4 +148,7 @@ def settings(site: Site) -> Settings:
         patience=float(site.limits.patience),
         fence_timeout=float(site.limits.fence_timeout),
         shared_storage=site.shared_storage,
+        allow=site.allow,
+        exclude=site.exclude,
+        owners=site.owners,
     )

@@ -73,8 +73,9 @@ def read_policy(node: Node, problems: Problems) -> Draft | None:
     return Draft(policy, binder)
 
 
-def _match(binder: Binder, node: Node, path: Path) -> Match | None:
-    nested = path[-1:] == ("not",)
+def read_match(binder: Binder, node: Node, path: Path) -> Match | None:
+    """Read a match: its lines, or the word everyone where that makes sense."""
+    nested = path[-1] in ("not", "exclude")
     if nested and "not" in path[:-1]:
         binder.problems.error(binder.place(*path), "'not' stands inside 'not'", "write the lines outside both")
         return None
@@ -82,11 +83,12 @@ def _match(binder: Binder, node: Node, path: Path) -> Match | None:
         return Match()
     if isinstance(node, Entries) and node.entries:
         return binder.read_dataclass(Match, node, path)
-    hint = f"name servers, such as 'project: payments', or write 'match: {EVERYONE}'"
+    hint = "name servers, such as 'project: payments'" + ("" if nested else f", or write 'match: {EVERYONE}'")
+    key = path[-1]
     if isinstance(node, Text) and not node.empty:
         binder.unknown(node, "way to match", "", (EVERYONE,))
     else:
-        binder.problems.error(node.place, "'match' does not say which servers are meant", hint)
+        binder.problems.error(node.place, f"'{key}' does not say which servers are meant", hint)
     return None
 
 
@@ -215,7 +217,7 @@ def _step_class(binder: Binder, word: Text) -> type[Step] | None:
 _READERS: Mapping[type, Callable[[Binder, Node, Path], Any]] = {
     After: _after,
     Flow: _flow,
-    Match: _match,
+    Match: read_match,
     Ready: _ready,
     Step: _step,
 }

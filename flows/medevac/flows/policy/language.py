@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import cast
 
 from medevac.flows.policy.actions import (
     CONTROLS,
@@ -129,6 +130,9 @@ class Answer(enum.StrEnum):
 
     EVACUATE = "evacuate"
     LEAVE = "leave"
+    """It stays, and that is well: nobody needs to see to it."""
+    HOLD = "hold"
+    """It stays, and the incident says that somebody must see to it."""
 
 
 class Readiness(enum.StrEnum):
@@ -229,32 +233,32 @@ class After:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class States:
-    """What is done about servers that are in an unusual state when their host fails: evacuate or leave.
+    """What is done about servers that are in an unusual state when their host fails: evacuate, leave or hold.
 
     Several may hold for one server: it is evacuated only if all of them say so.  A server that Nova refuses to
     evacuate in its state has the state reset to error first; the state is lost, and it arrives running.
     """
 
     error: Answer = field(default=Answer.EVACUATE, metadata=said("Nova says ERROR."))
-    paused: Answer = field(default=Answer.LEAVE, metadata=said("Its owner paused it; what its memory held is lost."))
+    paused: Answer = field(default=Answer.HOLD, metadata=said("Its owner paused it; what its memory held is lost."))
     suspended: Answer = field(
-        default=Answer.LEAVE, metadata=said("Its owner suspended it; what its memory held is lost.")
+        default=Answer.HOLD, metadata=said("Its owner suspended it; what its memory held is lost.")
     )
-    rescued: Answer = field(default=Answer.LEAVE, metadata=said("It runs a rescue image; it arrives with its own."))
+    rescued: Answer = field(default=Answer.HOLD, metadata=said("It runs a rescue image; it arrives with its own."))
     resized: Answer = field(
-        default=Answer.LEAVE, metadata=said("Its resize waits to be confirmed; the way back is lost.")
+        default=Answer.HOLD, metadata=said("Its resize waits to be confirmed; the way back is lost.")
     )
-    shelved: Answer = field(default=Answer.LEAVE, metadata=said("It is shelved, and its disk still on the host."))
+    shelved: Answer = field(default=Answer.HOLD, metadata=said("It is shelved, and its disk still on the host."))
     building: Answer = field(
-        default=Answer.LEAVE, metadata=said("It never ran: Nova never evacuates it, so only leave can be written.")
+        default=Answer.HOLD,
+        metadata=said("It never ran: Nova never evacuates it, so only leave and hold can be written."),
     )
     locked: Answer = field(default=Answer.EVACUATE, metadata=said("Its owner, or an administrator, locked it."))
     busy: Answer = field(default=Answer.EVACUATE, metadata=said("An operation on it was under way."))
 
     def answer(self, state: str) -> Answer:
-        """Return what is done in *state*, the name of a field; anything else is left."""
-        known = {field.name for field in fields(self)}
-        return getattr(self, state) if state in known else Answer.LEAVE
+        """Return what is done in *state*, the name of a field."""
+        return cast("Answer", getattr(self, state))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from medevac.flows.evacuation import Journey, Limits, Wave
 from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
-from medevac.flows.selection import OWNER_DELETES
+from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES
 from medevac.flows.steps.base import Step
 
 VIEW_LASTS = 10.0
@@ -110,6 +110,7 @@ class _Convoy:
         self.ports.log.assert_owned()
         now = self.ports.clock.now
         try:
+            self._make_evacuable(server)
             self.ports.cloud.evacuate(server.id)
         except OutcomeUnknownError as error:
             self.wave.asked(server.id, now(), f"asked, no answer: {error}")
@@ -121,6 +122,17 @@ class _Convoy:
         else:
             self.wave.asked(server.id, now())
             self._note(server, f"asked Nova to evacuate {server.name}")
+
+    def _make_evacuable(self, server: PlannedServer) -> None:
+        """Reset the state of a server that Nova would refuse to evacuate in it: its policy wants that."""
+        if server.vm_state in EVACUABLE:
+            return
+        seen = self.ports.cloud.server(server.id)
+        if seen is None or seen.vm_state in EVACUABLE or seen.host != self.plan.host:
+            return
+        self.ports.cloud.reset_state(server.id, "error")
+        lost = LOSES.get(seen.vm_state, "its state is lost")
+        self._note(server, f"{server.name} was {seen.vm_state}: its state was reset so that Nova evacuates it; {lost}")
 
     def _see_to_overdue(self) -> None:
         for journey in self.wave.overdue(self.ports.clock.now()):

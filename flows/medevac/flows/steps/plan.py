@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.plan import Plan
 from medevac.flows.policy.language import Policy
-from medevac.flows.ports import HostService, Ports
-from medevac.flows.sorting import Seen, Surroundings, asks_aggregates, asks_projects, make_plan
+from medevac.flows.ports import HostService, Ports, Server
+from medevac.flows.sorting import Seen, Surroundings, asks_aggregates, asks_images, asks_projects, make_plan
 from medevac.flows.steps.base import Step
 
 
@@ -28,22 +28,26 @@ class MakePlan(Step):
         zone = from_plain(HostService, service, "result of survey").zone
         records = self.patiently(ports, lambda: cloud.evacuations_from(host))
         servers = self.patiently(ports, lambda: cloud.servers_on(host))
-        around = self._look_around(ports, zone)
+        around = self._look_around(ports, zone, servers)
         plan = make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records))
         self._tell(ports, plan)
         return to_plain(plan)
 
-    def _look_around(self, ports: Ports, zone: str) -> Surroundings:
-        host, cloud = self.brief.host, ports.cloud
-        aggregates = (
-            self.patiently(ports, lambda: cloud.host_aggregates(host)) if asks_aggregates(self._policies) else ()
-        )
-        projects = self.patiently(ports, cloud.project_names) if asks_projects(self._policies) else {}
-        return Surroundings(zone, aggregates, projects)
+    def _look_around(self, ports: Ports, zone: str, servers: Sequence[Server]) -> Surroundings:
+        host, cloud, asking = self.brief.host, ports.cloud, (self._policies, self.brief.settings.exclude)
+        aggregates = self.patiently(ports, lambda: cloud.host_aggregates(host)) if asks_aggregates(*asking) else ()
+        projects = self.patiently(ports, cloud.project_names) if asks_projects(*asking) else {}
+        images = {server.image_id for server in servers if server.image_id} if asks_images(*asking) else set()
+        properties = {image: self._properties(ports, image) for image in sorted(images)}
+        return Surroundings(zone, aggregates, projects, properties)
+
+    def _properties(self, ports: Ports, image: str) -> Mapping[str, str]:
+        return self.patiently(ports, lambda: ports.cloud.image_properties(image))
 
     def _tell(self, ports: Ports, plan: Plan) -> None:
         counts = ", ".join(f"{p.name} {len(plan.of(p.name))}" for p in self._policies if plan.of(p.name))
         total = len(plan.servers) + len(plan.left)
         lines = [self.entry(ports, f"{total} servers on {plan.host}: {counts or 'none to evacuate'}")]
         lines += [self.entry(ports, f"{left.name} is left: {left.reason}", left.id) for left in plan.left]
+        lines += [self.entry(ports, f"{remark.name}: {remark.text}", remark.id) for remark in plan.remarks]
         ports.log.append(lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from medevac.core.errors import CellDownError, RefusedError
-from medevac.flows.ports import HostService, Migration, Server
+from medevac.flows.ports import HostService, Migration, Server, ServerGroup
 from medevac.workers.openstack.times import to_epoch, to_epoch_or_none
 
 Json = dict[str, Any]
@@ -75,7 +75,22 @@ def to_server(found: Json) -> Server:
         fault=(found.get("fault") or {}).get("message") or "",
         metadata=dict(found.get("metadata") or {}),
         updated_at=to_epoch(found["updated"]),
+        tags=tuple(found.get("tags") or ()),
+        addresses=_addresses(found.get("addresses") or {}),
     )
+
+
+def _addresses(networks: Json) -> tuple[str, ...]:
+    """Return the addresses on all *networks*, floating ones first."""
+    found = [entry for entries in networks.values() for entry in entries]
+    kinds = sorted(found, key=lambda entry: entry.get("OS-EXT-IPS:type") != "floating")
+    return tuple(str(entry["addr"]) for entry in kinds)
+
+
+def to_group(found: Json) -> ServerGroup:
+    """Return the server group that an entry of GET /os-server-groups stands for; before 2.64 it has a list."""
+    policy = found["policy"] if "policy" in found else next(iter(found.get("policies") or ()), "")
+    return ServerGroup(id=found["id"], policy=str(policy), members=tuple(found.get("members") or ()))
 
 
 def to_migration(found: Json) -> Migration:

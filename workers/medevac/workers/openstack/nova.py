@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from itertools import chain
 from urllib.parse import urlencode
 
-from medevac.core.errors import CellDownError, NotFoundError
-from medevac.flows.ports import HostService, Migration, Server
+from medevac.core.errors import CellDownError, NotFoundError, RefusedError
+from medevac.flows.ports import HostService, Migration, Server, ServerGroup
 from medevac.workers.openstack.client import NovaClient
-from medevac.workers.openstack.convert import Json, to_migration, to_server, to_service
+from medevac.workers.openstack.convert import Json, to_group, to_migration, to_server, to_service
 from medevac.workers.openstack.identity import project_names
+from medevac.workers.openstack.images import image_properties
 from medevac.workers.openstack.session import CloudSession, open_session
 from medevac.workers.openstack.times import to_nova
 
@@ -92,6 +93,18 @@ class NovaCloud:
         """Return project id to name: one request to Keystone a page."""
         return project_names(self._cloud)
 
+    def image_properties(self, image_id: str) -> Mapping[str, str]:
+        """Return the properties of an image: one request to Glance."""
+        return image_properties(self._cloud, image_id)
+
+    def server_groups(self) -> tuple[ServerGroup, ...]:
+        """Return the server groups of all projects: one request a page."""
+        return tuple(to_group(found) for page in self._nova.groups("list the server groups") for found in page)
+
+    def can_hold(self) -> bool:
+        """Tell whether microversion 2.95 is spoken on both sides: asks nothing once versions are agreed."""
+        return self._nova.versions.holds is not None
+
     def take_out(self, service: HostService, reason: str) -> None:
         """Force *service* down and disable it: one request.  What was disabled before keeps its own reason."""
         wanted: Json = {"forced_down": True}
@@ -116,9 +129,18 @@ class NovaCloud:
         """Shut a server off: one request."""
         self._nova.act(lambda client: client.servers.stop(server_id), f"stop server {server_id}")
 
-    def evacuate(self, server_id: str) -> None:
+    def start(self, server_id: str) -> None:
+        """Start a server: one request."""
+        self._nova.act(lambda client: client.servers.start(server_id), f"start server {server_id}")
+
+    def evacuate(self, server_id: str, hold: bool = False) -> None:  # noqa: FBT001, FBT002 - as the port says
         """Ask for a server's evacuation: one request, never repeated by any layer below."""
-        self._nova.act(lambda client: client.servers.evacuate(server_id), f"evacuate server {server_id}", once=True)
+        version = self._nova.versions.holds if hold else None
+        doing = f"evacuate server {server_id}"
+        if hold and version is None:
+            message = f"{doing}: this Nova cannot leave it shut off (microversion 2.95)"
+            raise RefusedError(message)
+        self._nova.act(lambda client: client.servers.evacuate(server_id), doing, once=True, version=version)
 
     def _servers(self, **filters: str) -> list[list[Json]]:
         query = {"all_tenants": "True", **filters}
