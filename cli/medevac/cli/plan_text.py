@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,9 @@ class View:
 
 def _of_servers(flow: Any) -> Any:  # noqa: ANN401 - JSON
     """Return *flow* without the steps that are done once for the host, which stand above."""
-    return [step for step in flow if step not in ("fence", "disable")] if isinstance(flow, Sequence) else flow
+    if isinstance(flow, Mapping):
+        return {key: _of_servers(value) if key == "steps" else value for key, value in flow.items()}
+    return [step for step in flow if step not in ("fence", "disable")]
 
 
 def _shown(server: PlannedServer) -> str:
