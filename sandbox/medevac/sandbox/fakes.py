@@ -40,6 +40,7 @@ from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.power.bmc import Bmc, BmcError, BmcHangError, BmcUnreachableError
+from medevac.sandbox.prober import FakeProber
 
 T = TypeVar("T")
 
@@ -158,15 +159,10 @@ class FakeCloud:
 
     def server_groups(self) -> tuple[ports.ServerGroup, ...]:
         """Return the server groups of all projects."""
-
-        def look() -> tuple[ports.ServerGroup, ...]:
-            return tuple(
-                ports.ServerGroup(g.id, g.policy, tuple(sorted(m for m in g.members if not servers[m].deleted)))
-                for g in self.world.groups.values()
-            )
-
-        servers = self.world.servers
-        return self._ask(_get(f"{_COMPUTE}/os-server-groups"), look)
+        groups, servers = self.world.groups, self.world.servers
+        living = {g.id: tuple(sorted(m for m in g.members if not servers[m].deleted)) for g in groups.values()}
+        found = tuple(ports.ServerGroup(g.id, g.policy, living[g.id]) for g in groups.values())
+        return self._ask(_get(f"{_COMPUTE}/os-server-groups"), lambda: found)
 
     def can_hold(self) -> bool:
         """Tell whether the simulated Nova speaks microversion 2.95; asks nothing."""
@@ -390,8 +386,9 @@ class FakeSite:
         self.cloud = FakeCloud(self.world)
         self.fencer = FakeFencer(self.bmc)
         self.log = MemoryLogbook()
+        self.prober = FakeProber(self.clock)
 
     @property
     def ports(self) -> ports.Ports:
         """What a step gets."""
-        return ports.Ports(self.cloud, self.fencer, self.clock, self.log)
+        return ports.Ports(self.cloud, self.fencer, self.clock, self.log, self.prober)

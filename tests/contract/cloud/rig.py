@@ -66,6 +66,16 @@ class RigStage:
                 self._admin.servers.lock(server_id)
         return ids
 
+    def group(self, policy: str, count: int) -> tuple[str, ...]:
+        group = self._admin.server_groups.create(NAME, policy)
+        kinds = {"nics": "none", "scheduler_hints": {"group": group.id}}
+        where = [f"{self.zone}:{host}" for host in self.hosts[:count]]
+        create = self._admin.servers.create
+        ids = tuple(create(NAME, self._image, self._flavor, availability_zone=zone, **kinds).id for zone in where)
+        for server_id in ids:
+            self._await_state(server_id, "active")
+        return ids
+
     def delete(self, server_id: str) -> None:
         self._admin.servers.delete(server_id)
         until(self, lambda: self.cloud.server(server_id) is None, "the server is deleted")

@@ -32,6 +32,9 @@ class Stage(Protocol):
     def boot(self, host: str, count: int = 1, *, vm_state: str = "active", locked: bool = False) -> tuple[str, ...]:
         """Boot *count* servers on *host* and return their ids once they are in *vm_state*."""
 
+    def group(self, policy: str, count: int) -> tuple[str, ...]:
+        """Boot *count* servers, each on a host of its own, in a new server group, and return their ids."""
+
     def delete(self, server_id: str) -> None:
         """Delete a server, as its owner would, and return when it is gone."""
 

@@ -151,3 +151,38 @@ def test_a_running_server_can_be_stopped_and_a_stopped_one_cannot(stage: Stage) 
     until(stage, lambda: server(stage, server_id).vm_state == "stopped", "the server is stopped")
     with pytest.raises(ConflictError):
         stage.cloud.stop(server_id)
+
+
+def test_a_server_that_is_held_arrives_shut_off_and_can_be_started_once(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    lose(stage, stage.hosts[0])
+    assert stage.cloud.can_hold()
+    stage.cloud.evacuate(server_id, hold=True)
+    until(stage, lambda: server(stage, server_id).host != stage.hosts[0], "the server has arrived")
+    held = at_rest(stage, server_id)
+    assert (held.vm_state, held.power_state) == ("stopped", 4)
+    stage.cloud.start(server_id)
+    until(stage, lambda: server(stage, server_id).vm_state == "active", "the server runs")
+    with pytest.raises(ConflictError):
+        stage.cloud.start(server_id)
+
+
+def test_a_server_in_error_runs_when_it_arrives_although_it_was_to_be_held(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0], vm_state="error")
+    lose(stage, stage.hosts[0])
+    stage.cloud.evacuate(server_id, hold=True)
+    until(stage, lambda: server(stage, server_id).host != stage.hosts[0], "the server has arrived")
+    assert at_rest(stage, server_id).vm_state == "active"
+
+
+def test_what_its_owner_had_shut_off_arrives_shut_off_when_it_is_held_too(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0], vm_state="stopped")
+    lose(stage, stage.hosts[0])
+    stage.cloud.evacuate(server_id, hold=True)
+    until(stage, lambda: server(stage, server_id).host != stage.hosts[0], "the server has arrived")
+    assert at_rest(stage, server_id).vm_state == "stopped"
+
+
+def test_a_server_that_does_not_exist_is_not_started(stage: Stage) -> None:
+    with pytest.raises(NotFoundError):
+        stage.cloud.start(str(uuid.uuid4()))

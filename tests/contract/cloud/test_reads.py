@@ -135,3 +135,17 @@ def test_a_host_whose_cell_is_down_is_not_taken_for_empty(stage: Stage) -> None:
         with pytest.raises(CellDownError):
             stage.cloud.servers_on(stage.hosts[0])
     assert len(stage.cloud.servers_on(stage.hosts[0])) == 1
+
+
+def test_every_server_group_is_listed_with_its_policy_and_members(stage: Stage) -> None:
+    groups = {stage.group(policy, 2): policy for policy in ("anti-affinity", "soft-anti-affinity", "anti-affinity")}
+    found = {frozenset(group.members): group for group in stage.cloud.server_groups()}
+    for members, policy in groups.items():
+        assert found[frozenset(members)].policy == policy
+        assert found[frozenset(members)].strict is (policy == "anti-affinity")
+
+
+def test_a_deleted_server_is_in_no_group(stage: Stage) -> None:
+    gone, stays = stage.group("anti-affinity", 2)
+    stage.delete(gone)
+    assert (stays,) in [group.members for group in stage.cloud.server_groups()]

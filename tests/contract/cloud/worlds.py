@@ -9,7 +9,7 @@ from medevac.flows.ports import Cloud
 from medevac.sandbox.cloud.model import actions, machines
 from medevac.sandbox.cloud.model.mishaps import ANY
 from medevac.sandbox.cloud.model.settings import Settings
-from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec, build_server
+from medevac.sandbox.cloud.model.site import GroupSpec, HostSpec, ServerSpec, SiteSpec, build, build_server
 from medevac.sandbox.cloud.model.world import World
 from tests.contract.cloud.stage import until
 
@@ -44,6 +44,14 @@ class WorldStage:
         ids = tuple(server.id for server in servers)
         until(self, lambda: all(self._is(server_id, vm_state) for server_id in ids), f"the servers are {vm_state}")
         return ids
+
+    def group(self, policy: str, count: int) -> tuple[str, ...]:
+        with self._world.settled() as world:
+            name = f"{policy}-{len(world.groups)}"
+            build(world, SiteSpec((), groups=(GroupSpec(name, policy, PROJECT),)))
+            return tuple(
+                build_server(world, ServerSpec("contract", h, PROJECT, group=name)).id for h in self.hosts[:count]
+            )
 
     def delete(self, server_id: str) -> None:
         with self._world.settled() as world:

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from kazoo.client import KazooClient, TransactionRequest
@@ -18,11 +18,12 @@ from medevac.core.errors import ClaimLostError, NoEvidenceError, StoreUnreachabl
 from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import JournalEntry
-from medevac.flows.ports import Clock, Cloud, Fencer, Ports
+from medevac.flows.ports import Clock, Cloud, Fencer, Ports, Prober
 from medevac.workers import incidents
 from medevac.workers.engine.claim import Claim, check, fenced_commit
 from medevac.workers.engine.outcome import Outcome, park_failures
 from medevac.workers.engine.posting import Posting, Priority, add_job
+from medevac.workers.prober import NetworkProber
 from medevac.workers.zookeeper import TransactionRefusedError, bounded
 
 log = logging.getLogger(__name__)
@@ -165,6 +166,7 @@ class Recovery:
     clock: Clock
     actor: str
     recent: float = RECENT
+    prober: Prober = field(default_factory=NetworkProber)
 
     def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
         """Return what the flow of *job* may touch, never persisted."""
@@ -175,7 +177,7 @@ class Recovery:
         logbook.append([self._line(f"claimed by {self.actor}")])
         cloud = cast("Cloud", OwnersPort(self.cloud, logbook))
         fencer = cast("Fencer", OwnersPort(self.fencer, logbook))
-        return {"ports": Ports(cloud=cloud, fencer=fencer, clock=self.clock, log=logbook)}
+        return {"ports": Ports(cloud=cloud, fencer=fencer, clock=self.clock, log=logbook, prober=self.prober)}
 
     def finish(self, outcome: Outcome, transaction: TransactionRequest) -> None:
         """Add to *transaction*, which ends the job, the end of the incident where its flow did not set it."""

@@ -64,9 +64,25 @@ class NovaClient:
         with answered(doing):
             client.client.put(path, body=body)
 
-    def act(self, action: Callable[[Any], object], doing: str, *, once: bool = False) -> None:
-        """Call *action* with novaclient's client.  *once*: see `answered`."""
-        client = self._client(self.versions.acts)
+    def groups(self, doing: str) -> Iterator[list[Json]]:
+        """Yield the pages of the server groups of all projects.
+
+        They alone are paged by offset and without links, so that only an empty page is known to be the last.
+        """
+        offset = 0
+        while True:
+            query = urlencode({"all_projects": "True", "offset": offset})
+            page: list[Json] = self._get(f"/os-server-groups?{query}", "server_groups", doing)["server_groups"]
+            if not page:
+                return
+            yield page
+            offset += len(page)
+
+    def act(
+        self, action: Callable[[Any], object], doing: str, *, once: bool = False, version: Version | None = None
+    ) -> None:
+        """Call *action* with novaclient's client, at *version* or at that of all actions.  *once*: see `answered`."""
+        client = self._client(version or self.versions.acts)
         self.log_in(doing)
         with answered(doing, once=once):
             action(client)

@@ -19,6 +19,9 @@ CEILING: Version = (2, 96)
 EVACUATE_CEILING: Version = (2, 94)
 """From 2.95 an evacuated server is left stopped: at most this one brings a running server back running."""
 
+HOLD: Version = (2, 95)
+"""An evacuated server that was not in ERROR is left stopped: wanted where the order of starts matters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Versions:
@@ -27,6 +30,8 @@ class Versions:
     reads: Version
     acts: Version
     """For evacuate and every other action."""
+    holds: Version | None = None
+    """For an evacuation that leaves the server shut off; None where Nova or the library cannot."""
 
     @property
     def pages_migrations(self) -> bool:
@@ -51,7 +56,7 @@ def agree(lowest: Version, highest: Version, client: Version = CEILING) -> Versi
             f"{text(FLOOR)} (Pike) to {text(EVACUATE_CEILING)}: upgrade the older of the two"
         )
         raise RefusedError(message)
-    return Versions(reads=reads, acts=min(reads, EVACUATE_CEILING))
+    return Versions(reads=reads, acts=min(reads, EVACUATE_CEILING), holds=HOLD if reads >= HOLD else None)
 
 
 def text(version: Version) -> str:

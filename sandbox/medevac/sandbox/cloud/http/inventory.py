@@ -175,7 +175,9 @@ def _group(call: Call, group: ServerGroup) -> dict[str, object]:
 def _groups(call: Call) -> Answer:
     everyone = "all_projects" in call.query
     found = [g for g in call.world.groups.values() if everyone or g.project_id == call.project_id]
-    return Answer({"server_groups": [_group(call, group) for group in found]})
+    first = int(call.query.get("offset", 0))
+    most = min(int(call.query.get("limit", call.world.settings.max_limit)), call.world.settings.max_limit)
+    return Answer({"server_groups": [_group(call, group) for group in found[first : first + most]]})
 
 
 def _one_group(call: Call) -> Answer:

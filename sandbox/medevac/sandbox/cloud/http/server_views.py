@@ -58,7 +58,7 @@ def _always(call: Call, server: Server) -> dict[str, object]:
         "flavor": _flavor(call, server),
         "created": zulu(server.created_at),
         "updated": zulu(server.updated_at),
-        "addresses": {},
+        "addresses": _networks(server),
         "accessIPv4": "",
         "accessIPv6": "",
         "links": links(call, server.id),
@@ -112,6 +112,13 @@ def _by_version(call: Call, server: Server) -> dict[str, object]:
         ((2, 96), "pinned_availability_zone", server.pinned_zone),
     )
     return {key: value for since, key, value in added if call.version >= since}
+
+
+def _networks(server: Server) -> dict[str, object]:
+    if not server.addresses:
+        return {}
+    kinds = {"OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"}
+    return {"net": [{"addr": at, "version": 6 if ":" in at else 4, **kinds} for at in server.addresses]}
 
 
 @lru_cache(maxsize=4096)

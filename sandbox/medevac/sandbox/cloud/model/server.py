@@ -69,6 +69,8 @@ class Server:
     pinned_zone: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    """On its one network."""
     group_id: str | None = None
     fault: Fault | None = None
     deleted: bool = False

@@ -67,6 +67,7 @@ class ServerSpec:
     """Empty: it boots from a volume."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     locked_reason: str | None = None
     """Not None: it is locked."""
     group: str = ""
@@ -169,6 +170,7 @@ def _row(world: World, spec: ServerSpec, flavor: Flavor) -> Server:
         pinned_zone=spec.pinned_zone or None,
         metadata=dict(spec.metadata),
         tags=list(spec.tags),
+        addresses=list(spec.addresses),
         should_run=runs,
     )
 
