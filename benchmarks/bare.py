@@ -21,8 +21,14 @@ _LIVE = ("accepted", "pre-migrating")
 
 def connect(auth_url: str, password: str) -> Any:
     """Return a client that has logged in."""
-    scope = {"project_name": "admin", "user_domain_id": "default", "project_domain_id": "default"}
-    login = v3.Password(auth_url=auth_url, username="admin", password=password, **scope)
+    login = v3.Password(
+        auth_url=auth_url,
+        username="admin",
+        password=password,
+        project_name="admin",
+        user_domain_id="default",
+        project_domain_id="default",
+    )
     nova = novaclient.Client(MICROVERSION, session=Session(auth=login), region_name="RegionOne")
     nova.services.list(binary="nova-compute")
     return nova

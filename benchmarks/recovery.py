@@ -34,7 +34,6 @@ from medevac.workers.zookeeper import bounded
 
 SIZES = (1, 10, 50, 100, 500)
 DEADLINE = 300.0
-_ROOMY = {"vcpus": 10_000, "ram_mb": 10_000_000}
 _FENCED = {"action": "off", "by": "node2", "result": "OK"}
 
 
@@ -75,16 +74,20 @@ def _arguments() -> argparse.Namespace:
 
 
 def _plan(sizes: Sequence[int], events: int) -> Plan:
-    hosts = [HostSpec("spare-1", **_ROOMY), HostSpec("spare-2", **_ROOMY)]
+    hosts = [_roomy("spare-1"), _roomy("spare-2")]
     hosts += [HostSpec(f"fence-{number}") for number in range(events)]
     servers = []
     for who in ("warm", "ours", "bare"):
         for size in sizes if who != "warm" else (5,):
             host = f"{who}-{size}"
-            hosts.append(HostSpec(host, **_ROOMY))
+            hosts.append(_roomy(host))
             servers += [ServerSpec(f"{host}-{number}", host) for number in range(size)]
     settings = Settings(evacuate_seconds=0.0, rpc_seconds=0.0)
     return Plan(SiteSpec(tuple(hosts), tuple(servers)), settings, conductors=1, triages=1)
+
+
+def _roomy(name: str) -> HostSpec:
+    return HostSpec(name, vcpus=10_000, ram_mb=10_000_000)
 
 
 def _machine() -> Mapping[str, object]:
@@ -188,7 +191,7 @@ def _recover(site: SandboxSite, host: str, kind: EventKind) -> tuple[Mapping[str
 
 def _resident(site: SandboxSite) -> float:
     """Return the resident memory of the conductor, in MB."""
-    return round(psutil.Process(site.conductors[0].pid).memory_info().rss / 1e6, 1)
+    return round(float(psutil.Process(site.conductors[0].pid).memory_info().rss) / 1e6, 1)
 
 
 if __name__ == "__main__":

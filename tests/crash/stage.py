@@ -125,7 +125,7 @@ class Stage:
 
 
 @contextmanager
-def staged(zookeeper: str, settings: Settings | None = None) -> Iterator[Stage]:
+def staged(zookeeper: str, settings: Settings | None = None, *, evacuate_seconds: float = 0.0) -> Iterator[Stage]:
     """Yield a stage of its own: its own path in the ZooKeeper at *zookeeper*, its own cloud, its own folder."""
     hosts = f"{zookeeper}/crash-{next(_numbers)}"
     folder = Path(tempfile.mkdtemp(prefix="medevac-crash-"))
@@ -133,7 +133,9 @@ def staged(zookeeper: str, settings: Settings | None = None) -> Iterator[Stage]:
     try:
         ensure_layout(client)
         _write_policies(folder / "policies")
-        with RunningCloud(SiteSpec(HOSTS, SERVERS), CloudSettings(evacuate_seconds=0.0, rpc_seconds=0.0)) as cloud:
+        with RunningCloud(
+            SiteSpec(HOSTS, SERVERS), CloudSettings(evacuate_seconds=evacuate_seconds, rpc_seconds=0.0)
+        ) as cloud:
             stage = Stage(cloud, hosts, client, folder)
             stage.settings = settings or stage.settings
             with cloud.world.settled() as world:

@@ -121,6 +121,23 @@ def nothing_was_evacuated(stage: Stage) -> Iterator[str]:
         yield f"evacuation records: {dict(stage.records())}"
 
 
+def the_service_was_changed_once(stage: Stage) -> Iterator[str]:
+    """Check that the host was taken out once, or twice where the answer to the first call was lost with its caller."""
+    yield from _service_calls(stage, 2)
+
+
+def the_service_was_changed_and_changed_back_once(stage: Stage) -> Iterator[str]:
+    """Check that only one of the two calls was made again: a flow that was run all over would make four."""
+    yield from _service_calls(stage, 3)
+
+
+def _service_calls(stage: Stage, most: int) -> Iterator[str]:
+    with stage.cloud.world.settled() as world:
+        calls = world.requests["PUT /compute/v2.1/os-services/{id}"]
+    if calls > most:
+        yield f"the service was changed {calls} times"
+
+
 def nova_was_told_nothing(stage: Stage) -> Iterator[str]:
     with stage.cloud.world.settled() as world:
         changes = [route for route in world.requests if route.startswith(("PUT", "POST /compute", "DELETE"))]
@@ -160,12 +177,14 @@ RECOVERED: tuple[Check, ...] = (
     each_server_was_evacuated_once,
     the_host_was_switched_off_once,
     the_host_is_out_with_our_reason,
+    the_service_was_changed_once,
     the_incident_is_recovered_and_names_every_server,
 )
 UNDONE: tuple[Check, ...] = (
     nothing_was_evacuated,
     the_host_was_switched_off_once,
     the_host_is_in_service_as_before,
+    the_service_was_changed_and_changed_back_once,
     the_incident_is_parked,
 )
 HELD: tuple[Check, ...] = (

@@ -29,12 +29,12 @@ class Zygote:
     """The parent's end.  One run at a time; use several for more."""
 
     def __enter__(self) -> Self:
-        root = str(Path(__file__).parents[2])
+        path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.zygote"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": root},
+            env={**os.environ, "PYTHONPATH": path},
         )
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from medevac.sandbox.cloud.model import evacuation, machines
 from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.zookeeper import ZookeeperServer
+from medevac.workers import incidents
 from medevac.workers.zookeeper import bounded
 from tests.crash import verdict
 from tests.crash.stage import DEAD, Stage, staged
@@ -87,16 +89,12 @@ def test_a_job_of_a_format_that_is_not_known_is_not_run_and_says_so(zookeeper: Z
     znodes = {path: text.replace('"format": 1', '"format": 99') for path, text in recording.znodes.items()}
     assert znodes != recording.znodes
     with staged(zookeeper.hosts) as stage:
-        _store(stage.client, Recording(**{**_fields(recording), "znodes": znodes}))
+        _store(stage.client, replace(recording, znodes=znodes))
         assert zygote.run(stage.told("today")) == 0, stage.last_words("today")
         assert list(verdict.nothing_was_evacuated(stage)) == []
         assert list(verdict.nova_was_told_nothing(stage)) == []
-        reason = verdict.incidents.read(stage.client, verdict.INCIDENT).incident.reason
+        reason = incidents.read(stage.client, verdict.INCIDENT).incident.reason
         assert "format 99" in reason
-
-
-def _fields(recording: Recording) -> dict[str, object]:
-    return {name: getattr(recording, name) for name in Recording.__slots__}
 
 
 def test_a_recording_that_is_damaged_is_told_by_its_name() -> None:
