@@ -19,8 +19,10 @@ LEADER = "/leader"
 """kazoo's election of the triage leader."""
 WORKERS = "/workers"
 """Ephemeral: one znode a living worker process."""
+POLICIES = "/policies"
+"""Every policy set that has decided about an incident; its children's names are digests."""
 
-ALL = (EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS)
+ALL = (EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES)
 
 
 def event(event_id: str) -> str:
@@ -51,3 +53,8 @@ def journal(incident_id: str) -> str:
 def report(incident_id: str) -> str:
     """Return the path of an incident's report."""
     return f"{INCIDENTS}/{incident_id}/report"
+
+
+def policy_set(digest: str) -> str:
+    """Return the path of the policy set with this digest."""
+    return f"{POLICIES}/{digest}"

@@ -11,7 +11,7 @@ from kazoo.exceptions import NoNodeError
 
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
-from medevac.workers import incarnation, incidents
+from medevac.workers import incarnation, incidents, policy_history
 from medevac.workers.engine.sweep import sweep
 from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
 
@@ -29,7 +29,7 @@ class Retention:
     events: float = 30 * DAY
     """What became of each event; a spool that is replayed later than that opens the event again."""
     incidents: float = 90 * DAY
-    """Incidents that ended, with journal and report."""
+    """Incidents that ended, with journal and report, and the policy sets that decided about them."""
 
 
 def tidy(client: KazooClient, retention: Retention, now: float) -> int:
@@ -42,6 +42,8 @@ def tidy(client: KazooClient, retention: Retention, now: float) -> int:
         removed += _remove(client, [path])
     for incident_id in itertools.islice(_over(client, now - retention.incidents), LIMIT):
         removed += _remove(client, _whole(client, layout.incident(incident_id)))
+    for path in itertools.islice(_unused_policies(client, now - retention.incidents), LIMIT):
+        removed += _remove(client, [path])
     return removed
 
 
@@ -63,6 +65,13 @@ def _over(client: KazooClient, before: float) -> Iterator[str]:
         newest = incarnation.read(client, incident.subject).record.incident
         if incident.state.final and (incident.ended_at or before) < before and newest != incident.id:
             yield name
+
+
+def _unused_policies(client: KazooClient, before: float) -> Iterator[str]:
+    """Yield the policy sets that first decided before *before* and that no incident names any more."""
+    aged = [kept.digest for kept in policy_history.read_all(client) if kept.at < before]
+    used = policy_history.users(client) if aged else {}
+    yield from (layout.policy_set(digest) for digest in aged if digest not in used)
 
 
 def _whole(client: KazooClient, path: str) -> list[str]:

@@ -20,7 +20,7 @@ from medevac.flows.decision import Decision, decide
 from medevac.flows.plan import Settings
 from medevac.flows.policy.language import PolicySet
 from medevac.flows.ports import Clock, Cloud, HostService
-from medevac.workers import incarnation, incidents
+from medevac.workers import incarnation, incidents, policy_history
 from medevac.workers.engine.posting import Posting, Priority, add_job
 from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
 
@@ -108,7 +108,7 @@ class Intake:
         self, event: Event, subject: Subject, life: incarnation.StoredIncarnation, service: HostService
     ) -> Handled:
         generation = life.record.generation + 1
-        policy_set = self._desk.promises.current()
+        policy_set = self._promises()
         now = self._desk.clock.now()
         incident = Incident(
             id=incident_id(FAILURE, subject, generation),
@@ -159,7 +159,7 @@ class Intake:
         service = self._desk.cloud.host_service(incident.subject.name)
         if service is None:
             return self._duplicate(event, incident, f"Nova knows no compute service on {incident.subject.name} now")
-        policy_set = self._desk.promises.current()
+        policy_set = self._promises()
         incident = replace(
             incident, attempt=incident.attempt + 1, state=IncidentState.RECOVERING, policy_set=policy_set.digest
         )
@@ -173,6 +173,12 @@ class Intake:
                 add_job(transaction, _posting(incident, decision))
 
         return self._settle(event, Outcome.DUPLICATE, f"set {incident.id} going again", also, incident.id)
+
+    def _promises(self) -> PolicySet:
+        """Return the policies that hold now, which are kept for `medevac policy history` before they decide."""
+        policy_set = self._desk.promises.current()
+        policy_history.keep(self._desk.client, policy_set, self._desk.clock.now())
+        return policy_set
 
     def _duplicate(self, event: Event, incident: Incident, reason: str) -> Handled:
         return self._settle(event, Outcome.DUPLICATE, reason, incident=incident.id)
