@@ -18,7 +18,7 @@ def test_a_wrong_password_is_unauthorized(cloud: RunningCloud) -> None:
 
 def test_a_token_names_the_endpoints_and_its_end(wire: Wire) -> None:
     token = wire.login.json()["token"]
-    assert {entry["type"] for entry in token["catalog"]} == {"identity", "compute", "image"}
+    assert {entry["type"] for entry in token["catalog"]} == {"identity", "compute", "image", "placement"}
     assert token["expires_at"] > token["issued_at"]
     assert wire.login.status_code == 201
 
