@@ -15,6 +15,8 @@ from medevac.flows.preview import Preview
 
 _PLAIN_FIELDS = frozenset({"id", "name", "project_id", "policy", "vm_state", "locked"})
 """What is known of every planned server, and told by its place in the text."""
+_PLAN_FIELDS = frozenset({"host", "at", "baseline", "adopted", "since", "servers", "left"})
+"""What every plan has, and is told in the text or of no use to people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class View:
         head.append(prose.folded(seen.decision.reason, 2, 0))
         if why := self._why_held():
             head.append(prose.folded(f"It would be HELD: {why}", 2, 0))
-        parts = ["\n".join(head), *(self._steps() if seen.decision.recover else []), *self._left()]
+        steps = [*self._steps(), *self._beyond()] if seen.decision.recover else []
+        parts = ["\n".join(head), *steps, *self._left()]
         return "\n\n".join(parts)
 
     def _why_held(self) -> str:
@@ -88,6 +91,13 @@ class View:
             "servers": [server.name for server in self.seen.plan.of(policy.name)],
         }
 
+    def _beyond(self) -> list[str]:
+        """Return whatever else the plan holds (who waits for whom, remarks), with the servers by their names."""
+        names = {server.id: server.name for server in self.seen.servers}
+        plain: dict[str, object] = to_plain(self.seen.plan)
+        told = {key: _told(value, names) for key, value in plain.items() if key not in _PLAN_FIELDS}
+        return [f"{key}\n{prose.as_yaml(value, 3)}" for key, value in told.items() if value]
+
     def _left(self) -> list[str]:
         grouped: dict[tuple[bool, str, str], list[str]] = {}
         for left in sorted(self.seen.plan.left, key=lambda left: left.intended):
@@ -106,6 +116,15 @@ def _of_servers(flow: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(flow, Mapping):
         return {key: _of_servers(value) if key == "steps" else value for key, value in flow.items()}
     return [step for step in flow if step not in ("fence", "disable")]
+
+
+def _told(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    """Return *value* with *names* for ids, and without what says nothing."""
+    if isinstance(value, Mapping):
+        return {key: said for key, item in value.items() if (said := _told(item, names))}
+    if isinstance(value, list):
+        return [_told(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _shown(server: PlannedServer) -> str:

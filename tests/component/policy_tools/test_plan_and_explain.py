@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 
 from medevac.core.errors import MedevacError
+from medevac.sandbox.cloud.model.site import ServerSpec
 from medevac.sandbox.cloud.server import RunningCloud
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -127,3 +128,30 @@ def test_what_cannot_be_found_is_said_and_where_to_look(
 @pytest.mark.parametrize("arguments", [("plan",), ("plan", "--host", "a", "--az", "b"), ("explain",)])
 def test_exactly_one_thing_is_asked_about(medevac: Medevac, arguments: tuple[str, ...]) -> None:
     assert medevac("policy", *arguments).exit_code == 2
+
+
+def test_a_name_that_several_servers_have_is_not_guessed(medevac: Medevac, cloud: RunningCloud) -> None:
+    twins = [cloud.site.build_server(ServerSpec("twin", "compute-3")) for _ in range(2)]
+    error = medevac("policy", "explain", "--server", "twin").exception
+    assert isinstance(error, MedevacError)
+    assert all(twin["id"] in str(error) for twin in twins)
+    for twin in twins:
+        cloud.site.owner("delete", twin["id"])
+
+
+def test_a_server_that_is_on_no_host_is_said_to_be_so(medevac: Medevac, cloud: RunningCloud) -> None:
+    shelved = cloud.site.build_server(ServerSpec("shelved", "compute-3", vm_state="shelved_offloaded"))
+    error = medevac("policy", "explain", "--server", "shelved").exception
+    assert isinstance(error, MedevacError)
+    assert "server shelved is on no host (shelved_offloaded)" in str(error)
+    cloud.site.owner("delete", shelved["id"])
+
+
+def test_a_drawing_of_nothing_says_why_and_svg_names_what_it_needs(
+    medevac: Medevac, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = medevac("policy", "plan", "--host", "compute-1", "--failure", "host.up", "--picture", "mermaid")
+    assert "there is nothing to draw for compute-1: no policy answers host.up" in str(nothing.exception)
+    monkeypatch.setenv("PATH", "/nowhere")
+    svg = medevac("policy", "plan", "--host", "compute-1", "--picture", "svg")
+    assert "needs the program dot of Graphviz" in str(svg.exception)
