@@ -70,3 +70,7 @@ class FencingError(MedevacError):
 
 class NoEvidenceError(MedevacError):
     """There is no evidence that this host is off, so nothing on it may be started elsewhere."""
+
+
+class NotificationError(MedevacError):
+    """A message did not go out."""

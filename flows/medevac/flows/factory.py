@@ -12,16 +12,16 @@ from taskflow.patterns import linear_flow
 
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import from_plain, to_plain
+from medevac.flows import compiling
 from medevac.flows.brief import Brief
-from medevac.flows.evacuation import Limits
-from medevac.flows.policy.language import Evacuate, Policy, Verify
+from medevac.flows.policy.language import Ending, Policy
 from medevac.flows.policy.stored import from_document, to_document
+from medevac.flows.steps.base import Step
 from medevac.flows.steps.disable import Disable, Survey
-from medevac.flows.steps.evacuate import Evacuate as EvacuateStep
 from medevac.flows.steps.fence import Fence
 from medevac.flows.steps.plan import MakePlan
 from medevac.flows.steps.report import Report
-from medevac.flows.steps.verify import Verify as VerifyStep
+from medevac.flows.steps.undo import GiveBack
 
 NAME = "medevac.flows.factory.recover"
 FORMAT = 1
@@ -46,8 +46,8 @@ def recover(stored: Mapping[str, Any]) -> linear_flow.Flow:
     flow.add(Fence(brief), Survey(brief), Disable(brief), MakePlan(brief, policies))
     moving = in_order(policies, brief.failure)
     for policy in moving:
-        flow.add(*_steps(brief, policy))
-    flow.add(Report(brief, [policy.name for policy in moving]))
+        flow.add(*compiling.atoms(brief, policy))
+    flow.add(*_ending(brief, moving))
     return flow
 
 
@@ -57,18 +57,10 @@ def in_order(policies: Sequence[Policy], failure: str) -> list[Policy]:
     return sorted(moving, key=lambda policy: policy.priority.rank)
 
 
-def _steps(brief: Brief, policy: Policy) -> tuple[EvacuateStep, VerifyStep]:
-    flow = policy.when[brief.failure]
-    evacuate = flow.step(Evacuate) or Evacuate()
-    verify = flow.step(Verify) or Verify()
-    limits = Limits(
-        parallel=evacuate.parallel,
-        timeout=float(evacuate.timeout),
-        retries=evacuate.on_failure.retry,
-        wait=float(evacuate.on_failure.wait),
-        patience=brief.settings.patience,
-    )
-    return (
-        EvacuateStep(brief, policy.name, limits),
-        VerifyStep(brief, policy.name, float(verify.within), verify.expect.value),
-    )
+def _ending(brief: Brief, moving: Sequence[Policy]) -> list[Step]:
+    """Return the steps after all policies."""
+    names = [policy.name for policy in moving]
+    remarked = [policy.name for policy in moving if not compiling.is_plain(policy, brief.failure)]
+    undoing = moving and all(policy.ending(brief.failure) is Ending.REVERT for policy in moving)
+    given_back: list[Step] = [GiveBack(brief, names)] if undoing else []
+    return [*given_back, Report(brief, names, remarked)]

@@ -1,4 +1,4 @@
-"""The world as recovery flows see it: four small ports, and the values that pass through them.
+"""The world as recovery flows see it: five small ports, and the values that pass through them.
 
 Adapters live in `medevac.workers`; fakes in `medevac.sandbox.fakes`.  One contract suite (tests/contract) runs
 on both.  Methods are grouped by what a caller may do when the answer does not come.
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from medevac.core.errors import NotificationError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.journal import JournalEntry
 
@@ -255,6 +256,23 @@ class Blind:
         return None
 
 
+class Notifier(Protocol):
+    """The site's way to tell people."""
+
+    def send(self, target: str, title: str, text: str) -> None:
+        """Send a message to *target*, a name of the site file, within seconds.  Raises NotificationError."""
+
+
+class JournalOnly:
+    """The Notifier of a worker that knows no targets: what it is given stands in the journal alone."""
+
+    def send(self, target: str, title: str, text: str) -> None:
+        """Raise NotificationError: nobody was told."""
+        del title, text
+        message = f"this worker knows no target called {target}"
+        raise NotificationError(message)
+
+
 @dataclass(frozen=True)
 class Ports:
     """Everything a step may touch, injected by the conductor and never persisted."""
@@ -264,3 +282,4 @@ class Ports:
     clock: Clock
     log: Logbook
     prober: Prober = field(default_factory=Blind)
+    notifier: Notifier = field(default_factory=JournalOnly)

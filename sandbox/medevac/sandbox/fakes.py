@@ -39,6 +39,7 @@ from medevac.sandbox.cloud.model.services import ServiceUpdate
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.cloud.model.world import World
+from medevac.sandbox.notifier import FakeNotifier
 from medevac.sandbox.power.bmc import Bmc, BmcError, BmcHangError, BmcUnreachableError
 from medevac.sandbox.prober import FakeProber
 
@@ -387,8 +388,9 @@ class FakeSite:
         self.fencer = FakeFencer(self.bmc)
         self.log = MemoryLogbook()
         self.prober = FakeProber(self.clock)
+        self.notifier = FakeNotifier()
 
     @property
     def ports(self) -> ports.Ports:
         """What a step gets."""
-        return ports.Ports(self.cloud, self.fencer, self.clock, self.log, self.prober)
+        return ports.Ports(self.cloud, self.fencer, self.clock, self.log, self.prober, self.notifier)

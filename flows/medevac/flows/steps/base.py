@@ -21,7 +21,13 @@ class Step(task.Task):
     Its name is wire format: a job that yesterday's release posted is resumed by it.
     """
 
-    def __init__(self, name: str, brief: Brief, provides: str | None = None, requires: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        brief: Brief,
+        provides: str | tuple[str, ...] | None = None,
+        requires: Sequence[str] = (),
+    ) -> None:
         """Name the atom *name*; its result is stored under *provides*; *requires* are other steps' results."""
         super().__init__(name=name, provides=provides, requires=["ports", *requires])
         self.brief = brief

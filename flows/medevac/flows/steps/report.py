@@ -19,10 +19,11 @@ NAMED = 5
 class Report(Step):
     """Say what became of every server of the host, and end the incident as recovered or parked."""
 
-    def __init__(self, brief: Brief, policies: Sequence[str]) -> None:
-        """Require the plan, the evidence, and every policy's outcomes and verdicts."""
+    def __init__(self, brief: Brief, policies: Sequence[str], remarked: Sequence[str] = ()) -> None:
+        """Require the plan, the evidence, and all outcomes and verdicts; of the policies *remarked*, remarks too."""
         kept = [f"{what}:{policy}" for policy in policies for what in ("outcomes", "verdicts")]
-        super().__init__("report", brief, requires=["plan", "evidence", *kept])
+        self._remarks = tuple(f"remarks:{policy}" for policy in remarked)
+        super().__init__("report", brief, requires=["plan", "evidence", *kept, *self._remarks])
         self._policies = tuple(policies)
 
     def execute(self, *, ports: Ports, plan: Any, evidence: Any, **results: Any) -> None:  # noqa: ANN401 - JSON
@@ -32,7 +33,8 @@ class Report(Step):
         verdicts = tuple(self._read(Verdict, "verdicts", results))
         rows = [self._row(verdict, outcomes[verdict.id]) for verdict in verdicts]
         rows += [_left_row(left) for left in read.left]
-        state, reason = judge(verdicts, outcomes, read.left)
+        remarks = [remark for name in self._remarks for remark in results[name]]
+        state, reason = judge(verdicts, outcomes, read.left, remarks)
         now = ports.clock.now()
         self.say(ports, reason)
         ports.log.finish(
@@ -70,14 +72,17 @@ class Report(Step):
 
 
 def judge(
-    verdicts: Sequence[Verdict], outcomes: Mapping[str, Outcome], left: Sequence[LeftServer]
+    verdicts: Sequence[Verdict],
+    outcomes: Mapping[str, Outcome],
+    left: Sequence[LeftServer],
+    remarks: Sequence[str] = (),
 ) -> tuple[IncidentState, str]:
     """Return how the incident ends, and the sentence that says why."""
     back = sum(verdict.recovered for verdict in verdicts)
     failed = [f"{v.name}: {v.reason}" for v in verdicts if not v.recovered and outcomes[v.id].result != "skipped"]
     stuck = [f"{server.name}: {server.reason}" for server in left if not server.intended]
     total = len(verdicts) + len(left)
-    problems = failed + stuck
+    problems = [*failed, *stuck, *remarks]
     if not problems:
         alone = total - back
         rest = f", {alone} left alone as their owners or policies want" if alone else ""

@@ -1,0 +1,257 @@
+"""Compile: from the flow that a policy says to TaskFlow's: the steps become atoms, the controls sub-flows.
+
+Names of atoms are wire format.  The first atom of a word is called WORD:POLICY, further ones have #2, #3 ... after it.
+A plain flow (evacuate and verify, each once) keeps the two atoms that it had in format 1; any other begins with
+begin:POLICY and ends with close:POLICY, and between them one value travels from atom to atom (see standing).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from taskflow.flow import Flow
+from taskflow.patterns import linear_flow, unordered_flow
+from taskflow.task import Task
+
+from medevac.flows.brief import Brief
+from medevac.flows.evacuation import Limits
+from medevac.flows.extension import OwnStep, brings_back
+from medevac.flows.policy.language import (
+    HOST_STEPS,
+    Ending,
+    Evacuate,
+    FirstOf,
+    If,
+    Leave,
+    Notify,
+    Page,
+    Policy,
+    Retry,
+    Step,
+    Together,
+    Verify,
+    Wait,
+    walk,
+)
+from medevac.flows.steps.control import (
+    BeginAlternative,
+    BeginRound,
+    Check,
+    Choose,
+    Control,
+    EndRound,
+    Join,
+    Resume,
+    Rounds,
+    begun,
+)
+from medevac.flows.steps.evacuate import Evacuate as EvacuateStep
+from medevac.flows.steps.notify import Message, Tell
+from medevac.flows.steps.own import Carry
+from medevac.flows.steps.staged import Begin, Close, Look, Move, Seat
+from medevac.flows.steps.verify import Verify as VerifyStep
+from medevac.flows.steps.wait import Pause
+
+
+def is_plain(policy: Policy, failure: str) -> bool:
+    """Tell whether the flow is of the form that format 1 knew: evacuate, and verify after it."""
+    flow = policy.when[failure]
+    words = [step.word for step in flow.steps if not isinstance(step, HOST_STEPS)]
+    return (
+        words in ([Evacuate.word], [Evacuate.word, Verify.word])
+        and flow.deadline is None
+        and policy.ending(failure) is Ending.SKIP
+    )
+
+
+def atoms(brief: Brief, policy: Policy) -> list[Task | Flow]:
+    """Return what is added to the recovery's flow for *policy*: always the same for the same arguments."""
+    flow = policy.when[brief.failure]
+    if is_plain(policy, brief.failure):
+        return [
+            evacuate_step(brief, policy, flow.step(Evacuate) or Evacuate()),
+            verify_step(brief, policy, flow.step(Verify) or Verify()),
+        ]
+    return _Compiler(brief, policy).compiled()
+
+
+def evacuate_step(brief: Brief, policy: Policy, evacuate: Evacuate) -> EvacuateStep:
+    """Return the task that carries *evacuate* out."""
+    limits = Limits(
+        parallel=evacuate.parallel,
+        timeout=float(evacuate.timeout),
+        retries=evacuate.on_failure.retry,
+        wait=float(evacuate.on_failure.wait),
+        patience=brief.settings.patience,
+    )
+    return EvacuateStep(brief, policy.name, limits)
+
+
+def verify_step(brief: Brief, policy: Policy, verify: Verify) -> VerifyStep:
+    """Return the task that carries *verify* out."""
+    return VerifyStep(brief, policy.name, float(verify.within), verify.expect.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """Where the next atom goes: after which value, for whom."""
+
+    takes: str
+    scope: str = ""
+
+
+@dataclass
+class _Compiler:
+    """Builds the flow of one policy; each method returns atoms, and the value that they end with."""
+
+    brief: Brief
+    policy: Policy
+    used: Counter[str] = field(default_factory=Counter)
+
+    def compiled(self) -> list[Task | Flow]:
+        start = Seat(self.brief, self.policy.name, self._name("begin"), "")
+        flow, end = self._whole(start.gives)
+        last = self._seat("verify", _Where(end))
+        look = Look(last, verify_step(self.brief, self.policy, self._last_verify()), last=True)
+        return [Begin(start), flow, look, Close(self._seat("close", _Where(last.gives)))]
+
+    def _whole(self, start: str) -> tuple[Flow, str]:
+        """Return the steps as one flow; one that may be undone has a controller that begins it again, to do nothing."""
+        name = f"policy:{self.policy.name}"
+        if self._ending is not Ending.REVERT:
+            flow = linear_flow.Flow(name)
+            end = self._checked(flow, start, start)
+            return flow, end
+        seat = self._seat("undo", _Where(start))
+        flow = linear_flow.Flow(name, retry=Rounds(seat, 2))
+        resume = self._seat("resume", _Where(start))
+        flow.add(Resume(resume, Control(begun(seat), "undo", moves=False)))
+        return flow, self._checked(flow, resume.gives, start)
+
+    @property
+    def _ending(self) -> Ending:
+        return self.policy.ending(self.brief.failure)
+
+    def _checked(self, flow: Flow, takes: str, start: str) -> str:
+        """Add the steps to *flow*; where a failure ends it, a check after each that no condition asks about."""
+        steps = [
+            step for step in self.policy.when[self.brief.failure].steps if not isinstance(step, (*HOST_STEPS, Leave))
+        ]
+        for position, step in enumerate(steps):
+            atom, takes = self._one(step, _Where(takes))
+            flow.add(atom)
+            asked = position + 1 < len(steps) and isinstance(steps[position + 1], If)
+            if self._ending is not Ending.SKIP and not asked:
+                seat = self._seat("check", _Where(takes))
+                flow.add(Check(seat, step.word, undoes=self._ending is Ending.REVERT, before=start))
+                takes = seat.gives
+        return takes
+
+    def _one(self, step: Step, where: _Where) -> tuple[Task | Flow, str]:
+        if isinstance(step, Retry):
+            return self._retry(step, where)
+        if isinstance(step, FirstOf):
+            return self._first_of(step, where)
+        if isinstance(step, If):
+            return self._if(step, where)
+        if isinstance(step, Together):
+            return self._together(step, where)
+        atom = self._task(step, self._seat(step.word, where))
+        return atom, atom.seat.gives
+
+    def _task(self, step: Step, seat: Seat) -> Move | Look | Tell | Pause | Carry:
+        if isinstance(step, Evacuate):
+            return Move(seat, evacuate_step(self.brief, self.policy, step))
+        if isinstance(step, Verify):
+            return Look(seat, verify_step(self.brief, self.policy, step))
+        if isinstance(step, Notify | Page):
+            return Tell(seat, step.word, Message.of(step))
+        if isinstance(step, Wait):
+            return Pause(seat, float(step.time))
+        if isinstance(step, OwnStep):
+            return Carry(seat, step.word, step)
+        message = f"'{step.word}' cannot stand in the flow of policy {self.policy.name} there"
+        raise TypeError(message)
+
+    def _line(self, flow: Flow, steps: Iterable[Step], where: _Where) -> str:
+        """Add *steps* to *flow*, one after another."""
+        takes = where.takes
+        for step in steps:
+            atom, takes = self._one(step, _Where(takes, where.scope))
+            flow.add(atom)
+        return takes
+
+    def _retry(self, step: Retry, where: _Where) -> tuple[Flow, str]:
+        seat = self._seat("retry", where)
+        control = Control(begun(seat), step.word, moves=_brings_back(step.steps))
+        flow = linear_flow.Flow(f"flow:{seat.name}", retry=Rounds(seat, step.times + 1))
+        first = self._seat("round", where)
+        wait, factor = float(step.wait), step.back_off
+        flow.add(BeginRound(first, control, first.name, lambda number: wait * factor ** (number - 1)))
+        takes = self._line(flow, step.steps, _Where(first.gives, first.name))
+        end = self._seat("retried", _Where(takes, where.scope))
+        flow.add(EndRound(end, control, [first.name], first.name, where.takes))
+        return flow, end.gives
+
+    def _first_of(self, step: FirstOf, where: _Where) -> tuple[Flow, str]:
+        seat = self._seat("first_of", where)
+        control = Control(begun(seat), step.word, moves=any(_brings_back(steps) for steps in step.alternatives))
+        flow = linear_flow.Flow(f"flow:{seat.name}", retry=Rounds(seat, len(step.alternatives)))
+        left, takes, chose = f"left:{seat.name}", where.takes, []
+        for number, steps in enumerate(step.alternatives):
+            first = self._seat("alternative", _Where(takes, where.scope))
+            flow.add(BeginAlternative(first, control, first.name, number, left))
+            chose.append(first.name)
+            takes = self._line(flow, steps, _Where(first.gives, first.name))
+        end = self._seat("tried", _Where(takes, where.scope))
+        flow.add(EndRound(end, control, chose, left, where.takes))
+        return flow, end.gives
+
+    def _if(self, step: If, where: _Where) -> tuple[Flow, str]:
+        seat = self._seat("if", where)
+        then, otherwise = f"then:{seat.name}", f"else:{seat.name}"
+        flow = linear_flow.Flow(f"flow:{seat.name}")
+        flow.add(Choose(seat, step, then, otherwise))
+        takes = self._line(flow, step.then, _Where(seat.gives, then))
+        return flow, self._line(flow, step.otherwise, _Where(takes, otherwise))
+
+    def _together(self, step: Together, where: _Where) -> tuple[Flow, str]:
+        """Return the steps side by side; those that bring servers back stand behind each other, in one branch.
+
+        Two calls for one server at the same time would break it.
+        """
+        seat = self._seat("join", where)
+        flow = linear_flow.Flow(f"flow:{seat.name}")
+        beside = unordered_flow.Flow(f"together:{seat.name}")
+        movers = [branch for branch in step.branches() if _brings_back(branch)]
+        others = [branch for branch in step.branches() if not _brings_back(branch)]
+        branches = [*([[s for branch in movers for s in branch]] if movers else []), *map(list, others)]
+        ends = []
+        for number, branch in enumerate(branches, 1):
+            inside = linear_flow.Flow(f"branch:{seat.name}:{number}")
+            ends.append(self._line(inside, branch, where))
+            beside.add(inside)
+        flow.add(beside, Join(seat, ends))
+        return flow, seat.gives
+
+    def _last_verify(self) -> Verify:
+        """Return how the policy wants servers looked at: as its last verify says."""
+        found = self.policy.when[self.brief.failure].every(Verify)
+        return found[-1] if found else Verify()
+
+    def _seat(self, word: str, where: _Where) -> Seat:
+        deadline = self.policy.when[self.brief.failure].deadline
+        allowed = None if deadline is None else float(deadline)
+        return Seat(self.brief, self.policy.name, self._name(word), where.takes, where.scope, allowed)
+
+    def _name(self, word: str) -> str:
+        self.used[word] += 1
+        number = self.used[word]
+        return f"{word}:{self.policy.name}" + (f"#{number}" if number > 1 else "")
+
+
+def _brings_back(steps: Sequence[Step]) -> bool:
+    """Tell whether a server that is not back after *steps* is one that they failed for."""
+    return any(isinstance(step, Evacuate | Verify) or brings_back(step) for step in walk(tuple(steps)))
