@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 class EventKind(enum.StrEnum):
-    """What a trigger can have seen; see the table "what each alert means" in docs/triggers.md."""
+    """What a trigger can have seen; see the tables of what is an event in docs/triggers.md."""
 
     HOST_DOWN = "host.down"
     """Somebody says that the host is dead, without proof that it is off."""
@@ -21,6 +21,18 @@ class EventKind(enum.StrEnum):
     """The cluster lost its connection to the host; a planned stop looks the same."""
     HOST_MEMBER = "host.member"
     """The cluster reaches the host (again)."""
+    SERVER_CRASHED = "server.crashed"
+    """The server's qemu died, its kernel panicked, or its watchdog switched it off: it does not run."""
+    SERVER_HUNG = "server.hung"
+    """Nobody feeds the server's watchdog, or its qemu answers nobody; it exists, and does not work."""
+    SERVER_IO_ERROR = "server.io-error"
+    """Requests of the server's disk fail (facts: paused, reason, device)."""
+    SERVER_RESTARTED = "server.restarted"
+    """The server failed, and its hypervisor restarted it in place at once: to be counted."""
+    SERVER_STOPPED = "server.stopped"
+    """The server is off, and only Nova can tell whether somebody wanted that: libvirt was not asked, or forgot."""
+    LIBVIRT_DOWN = "libvirt.down"
+    """The host's libvirt is away or answers nobody; its servers run on."""
     UNCLASSIFIED = "unclassified"
     """It could be an event, but its parts could not be understood; kept for a human."""
 
