@@ -32,7 +32,8 @@ from medevac.workers.zookeeper import bounded
 SOURCE = "operator"
 REPLAY_LIMIT = 300.0
 """Seconds for a whole spool; a single event has PATIENCE."""
-_KINDS = {kind.value: kind for kind in EventKind if kind is not EventKind.UNCLASSIFIED}
+_KINDS = {kind.value: kind for kind in EventKind if kind.startswith("host.")}
+"""What can be said of a host, which is all that `post` takes."""
 
 T = TypeVar("T", Event, Handled)
 

@@ -251,6 +251,8 @@ def _asks_for_nothing(event: Event) -> str:
         return "a lost connection alone proves nothing: a planned stop looks the same"
     if event.kind is EventKind.UNCLASSIFIED:
         return "it could not be understood; its raw values are kept here"
+    if not event.kind.startswith("host."):
+        return f"{event.kind} is seen but not answered yet by this release"
     if event.kind is EventKind.HOST_FENCING_FAILED and PACEMAKER_ITSELF not in event.facts.get("client", ""):
         asker = event.facts.get("client") or "somebody unnamed"
         return f"a fencing that {asker} asked for failed; that the cluster itself calls the host dead is not said"
