@@ -21,11 +21,11 @@ from typing import Any, TypeVar
 
 from kazoo.client import KazooClient
 from kazoo.protocol import serialization
-from keystoneauth1.session import TCPKeepAliveAdapter
 
 from medevac.core import layout
 from medevac.core.evidence import FenceEvidence
 from medevac.flows.ports import Fencer
+from medevac.workers.openstack.session import GuardedAdapter
 
 T = TypeVar("T")
 
@@ -138,7 +138,7 @@ def _what(path: str, data: bytes) -> str:
     return _VARYING.sub("*", path)
 
 
-class PointedAdapter(TCPKeepAliveAdapter):
+class PointedAdapter(GuardedAdapter):
     """requests' way to the network, where every request is a point."""
 
     def __init__(self, points: Points) -> None:

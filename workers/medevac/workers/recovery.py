@@ -23,6 +23,7 @@ from medevac.workers import incidents
 from medevac.workers.engine.claim import Claim, check, fenced_commit
 from medevac.workers.engine.outcome import Outcome, park_failures
 from medevac.workers.engine.posting import Posting, Priority, add_job
+from medevac.workers.guard import guarded
 from medevac.workers.prober import NetworkProber
 from medevac.workers.zookeeper import TransactionRefusedError, bounded
 
@@ -137,7 +138,8 @@ class FencedLogbook:
 class OwnersPort:
     """A port that only the owner of the job may use, for reads too: a process that was frozen asks nobody anything.
 
-    Steps prove their ownership before each side effect themselves; this costs a proof only where they have been quiet.
+    Steps prove their ownership before each side effect themselves; this costs a proof only where they have been quiet,
+    or where the process was frozen between its proof and its call.
     """
 
     def __init__(self, port: object, logbook: FencedLogbook) -> None:
@@ -146,12 +148,12 @@ class OwnersPort:
         self._logbook = logbook
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return the method of that name, with the proof before it."""
+        """Return the method of that name, with the guard at everything that it sends."""
         method = getattr(self._port, name)
 
         def owned(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the method takes and gives
-            self._logbook.assert_owned_lately()
-            return method(*arguments, **named)
+            with guarded(self._logbook.assert_owned_lately):
+                return method(*arguments, **named)
 
         return owned
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from medevac.core.errors import FencingError
 from medevac.workers.fencing.device import FenceDevice
+from medevac.workers.guard import ask_guard
 
 ON = 0
 OFF = 2
@@ -61,6 +62,7 @@ class FenceAgent:
     def _run(self, action: str) -> Answer:
         secrets = self._device.secrets()
         request = self._device.request(self._host, action, secrets)
+        ask_guard()
         try:
             process = _start(self._device.agent)
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import openstack.exceptions
 from keystoneauth1 import exceptions as keystone
@@ -13,6 +14,7 @@ from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 
 from medevac.core.errors import CloudNotConfiguredError
+from medevac.workers.guard import ask_guard
 
 AGENT = "medevac"
 _NEEDED = {"password": ("password",), "token": ("token",)}
@@ -54,6 +56,15 @@ class CloudSession:
         self.session.close()
 
 
+class GuardedAdapter(TCPKeepAliveAdapter):
+    """keystoneauth's way to the network, which asks the guard before each request, at the last moment."""
+
+    def send(self, *request: Any, **told: Any) -> Any:  # noqa: ANN401 - requests' own signature
+        """Send one request, unless the guard raises."""
+        ask_guard()
+        return super().send(*request, **told)
+
+
 def user_agent() -> str:
     """Return medevac/<version>."""
     return f"{AGENT}/{version(AGENT)}"
@@ -70,7 +81,7 @@ def open_session(cloud: str | None = None, bounds: Bounds | None = None) -> Clou
     # requests takes the pair, keystoneauth's constructor only a number: one for both.
     session.timeout = (bounds.connect, bounds.read)  # type: ignore[assignment]
     for scheme in ("http://", "https://"):
-        session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=bounds.connections))
+        session.session.mount(scheme, GuardedAdapter(pool_maxsize=bounds.connections))
     return CloudSession(
         session=session,
         name=found.name,

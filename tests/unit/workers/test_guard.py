@@ -1,0 +1,64 @@
+"""The guard is asked before everything that leaves the process, and what it raises keeps it inside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from medevac.core.errors import ClaimLostError
+from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
+from medevac.sandbox.cloud.server import RunningCloud
+from medevac.workers.fencing.device import FenceDevice
+from medevac.workers.fencing.fencer import AgentFencer
+from medevac.workers.guard import guarded
+from medevac.workers.openstack.nova import NovaCloud
+from medevac.workers.openstack.session import open_session
+
+
+def refuse() -> None:
+    raise ClaimLostError
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningCloud]:
+    with RunningCloud(SiteSpec((HostSpec("h1"),))) as running:
+        for name, value in running.addresses.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_no_request_leaves_against_the_guard_and_every_one_asks_it(cloud: RunningCloud) -> None:
+    nova = NovaCloud(open_session())
+    asked: list[float] = []
+    with guarded(lambda: asked.append(time.monotonic())):
+        assert nova.host_service("h1") is not None
+    assert len(asked) == sum(cloud.site.requests().values()) > 1
+    cloud.site.reset_requests()
+    with guarded(refuse), pytest.raises(ClaimLostError):
+        nova.evacuate("f0000000-0000-4000-8000-000000000000")
+    assert cloud.site.requests() == {}
+    nova.close()
+
+
+def test_no_fence_agent_is_started_against_the_guard(tmp_path: Path) -> None:
+    trace, agent = tmp_path / "trace", tmp_path / "agent"
+    agent.write_text(f"#!/bin/sh\necho off; echo called >> {trace}; exit 2\n")
+    agent.chmod(0o755)
+    fencer = AgentFencer([FenceDevice(str(agent), ("*",))])
+    with guarded(refuse):
+        for call in (fencer.is_off, fencer.power_off):
+            with pytest.raises(ClaimLostError):
+                call("h1")
+    assert not trace.exists()
+    assert fencer.is_off("h1") is not None
+    assert trace.exists()
+
+
+def test_a_guard_ends_with_its_context() -> None:
+    with guarded(refuse), guarded(lambda: None):
+        pass
+    with guarded(lambda: None), pytest.raises(ClaimLostError), guarded(refuse):
+        refuse()
