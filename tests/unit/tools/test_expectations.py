@@ -12,8 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medevac.cli.policy import group
+from medevac.flows.policy.duration import Duration
+from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.expectations.language import Given, GivenServer
+from medevac.sandbox.expectations.readiness import Readiness
 from medevac.sandbox.expectations.reading import read
 from medevac.sandbox.expectations.runner import Result, run
+from medevac.sandbox.fakes import FakeSite
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -232,3 +237,36 @@ def test_no_file_whatever_is_in_it_makes_the_reader_raise(
     file.write_text(whole[:at] + noise + whole[at + cut :], encoding="utf-8")
     drafts, problems = read(file)
     assert problems.failed or drafts
+
+
+def test_the_sites_exclusions_and_ceiling_can_be_given(tmp_path: Path) -> None:
+    (tmp_path / "1.yaml").write_text(REST)
+    (tmp_path / "it.expect.yaml").write_text(
+        "expect: x\ngiven:\n  hosts: [h1, h2]\n  servers: [{name: amphora-1, host: h1}, {name: a, host: h1}]\n"
+        '  exclude: {server: "amphora-*"}\nwhen: {host.down: h1}\n'
+        "then: {outcome: recovered, back: a, not_moved: amphora-1}\n"
+    )
+    (result,) = run([tmp_path])
+    assert messages(result) == []
+
+
+def test_an_operation_that_was_under_way_can_be_given(tmp_path: Path) -> None:
+    (tmp_path / "1.yaml").write_text(REST)
+    (tmp_path / "it.expect.yaml").write_text(
+        "expect: x\ngiven:\n  hosts: [h1, h2]\n  servers: [{name: a, host: h1, task: deleting}, {name: b, host: h1}]\n"
+        "when: {host.down: h1}\nthen: {back: b, left: {a: its owner is deleting it}}\n"
+    )
+    (result,) = run([tmp_path])
+    assert messages(result) == []
+
+
+def test_guests_and_ports_answer_some_time_after_their_start() -> None:
+    site = FakeSite(SiteSpec((HostSpec("h1"),), (ServerSpec("db", "h1"), ServerSpec("off", "h1", vm_state="stopped"))))
+    ids = {server.name: server.id for server in site.world.servers.values()}
+    servers = (GivenServer(name="db", host="h1", ready_in=Duration(10)), GivenServer(name="off", host="h1"))
+    prober = Readiness(site.world, Given(hosts=(), servers=servers))
+    assert not prober.port_open("db", 5432, 1.0)
+    site.clock.wait(10.0)
+    assert prober.port_open("db", 5432, 1.0)
+    assert prober.guest_ready(ids["db"])
+    assert not prober.guest_ready(ids["off"])

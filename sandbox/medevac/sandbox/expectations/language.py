@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.language import Allow, Match
+from medevac.flows.policy.wishes import Owners
 from medevac.flows.policy.words import said
 
 
@@ -70,7 +72,12 @@ class GivenServer:
     flavor: str = field(default="m1.small", metadata=said("Name of its flavor."))
     state: str = field(default="active", metadata=said("Its vm_state: active, stopped, error, paused ..."))
     boots_from: Storage = field(default=Storage.VOLUME, metadata=said("What its disk was made from."))
+    task: str = field(default="", metadata=said("Its task_state: what was being done to it, such as rebooting."))
     locked: bool = field(default=False, metadata=said("Whether its owner has locked it."))
+    ready_in: Duration = field(
+        default=Duration(0),
+        metadata=said("How long after its start its guest and its ports answer.", least=0, most=86_400),
+    )
     group: str = field(default="", metadata=said("Name of its server group."))
 
     @property
@@ -93,6 +100,9 @@ class Given:
     shared_storage: tuple[str, ...] = field(
         default=(), metadata=said("Zones in which disks made from images are shared, as in the site file.")
     )
+    allow: Allow = field(default=Allow.EVACUATE, metadata=said("The site's ceiling, as in the site file."))
+    exclude: Match | None = field(default=None, metadata=said("Servers that are never touched, as in the site file."))
+    owners: Owners = field(default=Owners(), metadata=said("What owners may ask for, as in the site file."))
     evacuation: Duration = field(
         default=Duration(2),
         metadata=said("How long Nova takes to move one server, more or less.", least=0, most=86_400),

@@ -10,7 +10,8 @@ from pathlib import Path
 from medevac.flows.policy import binding
 from medevac.flows.policy.binding import Binder, key_of
 from medevac.flows.policy.document import Items, Node, Text, compose
-from medevac.flows.policy.language import FAILURES
+from medevac.flows.policy.grammar import read_match
+from medevac.flows.policy.language import FAILURES, Match
 from medevac.flows.policy.matching import matches
 from medevac.flows.policy.problems import Place, Problems, did_you_mean, quoted
 from medevac.flows.policy.reader import EXPECTATIONS, SUFFIXES, load
@@ -109,7 +110,12 @@ def read(path: Path) -> tuple[tuple[Draft, ...], Problems]:
     node = compose(text, problems)
     if node is None:
         return (), problems
-    readers = {GivenHost: _host, Group: _group, Path: lambda binder, node, at: _path(binder, node, at, path.parent)}
+    readers = {
+        GivenHost: _host,
+        Group: _group,
+        Match: read_match,
+        Path: lambda binder, node, at: _path(binder, node, at, path.parent),
+    }
     binder = Binder(problems, readers=readers, synonyms=SYNONYMS)
     drafts = tuple(_drafts(binder, node))
     if not problems.failed:

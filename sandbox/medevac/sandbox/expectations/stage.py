@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taskflow import engines
@@ -19,11 +19,13 @@ from medevac.flows import factory
 from medevac.flows.decision import Decision, decide
 from medevac.flows.plan import Settings
 from medevac.flows.policy.language import PolicySet
+from medevac.flows.ports import Ports
 from medevac.sandbox.cloud.model import machines, verdict
 from medevac.sandbox.cloud.model.mishaps import ANY
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import AggregateSpec, FlavorSpec, GroupSpec, HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.expectations.language import Expectation, FenceMishap, Given, GivenServer, Outcome, Storage, When
+from medevac.sandbox.expectations.readiness import Readiness
 from medevac.sandbox.expectations.reading import Draft
 from medevac.sandbox.fakes import START, FakeSite
 
@@ -57,10 +59,15 @@ def play(draft: Draft, policies: PolicySet) -> Played:
     expectation = draft.expectation
     failure, host = draft.failure
     site = FakeSite(_spec(expectation), CloudSettings(evacuate_seconds=float(expectation.given.evacuation)))
+    _set_tasks(site, expectation.given)
     _go_wrong(site, expectation.when, failure, host)
-    settings = Settings(shared_storage=expectation.given.shared_storage)
+    given = expectation.given
+    settings = Settings(
+        shared_storage=given.shared_storage, allow=given.allow, exclude=given.exclude, owners=given.owners
+    )
     decision = _decide(site, failure, host, policies, settings)
-    raised = _run(site, decision) if decision.recover else None
+    ports = replace(site.ports, prober=Readiness(site.world, given))
+    raised = _run(ports, decision) if decision.recover else None
     return _seen(site, decision, raised)
 
 
@@ -94,10 +101,18 @@ def _server(given: GivenServer, name: str, lost: set[str]) -> ServerSpec:
         image="debian" if given.boots_from is Storage.IMAGE else "",
         metadata=given.metadata,
         tags=given.tags,
+        addresses=(name,),
         locked_reason="its owner wants it so" if given.locked else None,
         group=given.group,
         pinned_zone=_NOWHERE if name in lost else "",
     )
+
+
+def _set_tasks(site: FakeSite, given: Given) -> None:
+    tasks = {name: server.task for server in given.servers for name in server.names if server.task}
+    with site.world.settled() as world:
+        for server in world.servers.values():
+            server.task_state = tasks.get(server.name)
 
 
 def _go_wrong(site: FakeSite, when: When, failure: str, host: str) -> None:
@@ -126,13 +141,13 @@ def _decide(site: FakeSite, failure: str, host: str, policies: PolicySet, settin
     return decide(incident, service, policies, settings)
 
 
-def _run(site: FakeSite, decision: Decision) -> BaseException | None:
+def _run(ports: Ports, decision: Decision) -> BaseException | None:
     """Run the flow as a conductor does, and return what ended it too early."""
     with ThreadPoolExecutor(1) as executor:
         engine = engines.load(
             factory.recover(to_plain(decision.document)), engine="parallel", executor=executor, defer_reverts=True
         )
-        engine.storage.inject({"ports": site.ports}, transient=True)
+        engine.storage.inject({"ports": ports}, transient=True)
         try:
             engine.run()
         except Exception as error:  # noqa: BLE001 - whatever ended it is a result, to be judged and shown
