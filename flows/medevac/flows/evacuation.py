@@ -7,11 +7,12 @@ cannot be seen again in the cloud, except the waits between retries: a conductor
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from medevac.flows.plan import Outcome, Plan, PlannedServer
-from medevac.flows.ports import Migration
+from medevac.flows.ports import Migration, Server
+from medevac.flows.turns import Turn, Turns
 
 
 class Phase(enum.StrEnum):
@@ -21,6 +22,10 @@ class Phase(enum.StrEnum):
     """To be asked for, at once or after the wait before a retry."""
     ASKED = "asked"
     """Nova was asked, or may have been."""
+    HELD = "held"
+    """Arrived, and perhaps shut off until its turn to start has come."""
+    STARTING = "starting"
+    """Nova was asked to start it where it has arrived."""
     MOVED = "moved"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -59,11 +64,21 @@ class Journey:
         self.unanswered_since: float | None = None
         self.asked_at: float | None = None
         self.moved_at: float | None = None
+        self.holdable = server.vm_state == "active"
+        self.starts = 0
+        self.started_at: float | None = None
+        self.seen_off = False
+        self.missing_since: float | None = None
 
     @property
     def over(self) -> bool:
         """Tell whether nothing more will be done about it in this wave."""
-        return self.phase not in (Phase.WAITING, Phase.ASKED)
+        return self.phase in (Phase.MOVED, Phase.FAILED, Phase.SKIPPED)
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether it is on another host, and has to be seen running there before it counts as moved."""
+        return self.phase in (Phase.HELD, Phase.STARTING)
 
     @property
     def newest(self) -> Migration | None:
@@ -99,6 +114,7 @@ class Journey:
             asked_at=self.asked_at,
             moved_at=self.moved_at,
             accepted_at=newest.created_at if newest else None,
+            started_at=self.started_at,
         )
 
 
@@ -111,6 +127,11 @@ class Wave:
         self._limits = limits
         self._adopted = frozenset(plan.adopted)
         self._journeys = {server.id: Journey(server) for server in servers}
+        self._live: set[str] = set()
+        self._apart = _groups_of(plan.order.apart)
+        self.turns = Turns(plan, self._journeys)
+        self.since: float | None = None
+        """Nova's time of the first record of this recovery: what moved in it has changed since."""
 
     @property
     def finished(self) -> bool:
@@ -126,9 +147,36 @@ class Wave:
         return tuple(j.server for j in self._journeys.values() if j.phase is Phase.WAITING)
 
     def due(self, now: float) -> tuple[PlannedServer, ...]:
-        """Return the servers to ask for now, within the bound on what is under way."""
-        room = self._limits.parallel - sum(j.phase is Phase.ASKED for j in self._journeys.values())
-        ready = [j.server for j in self._journeys.values() if j.phase is Phase.WAITING and j.not_before <= now]
+        """Return the servers to ask for now: within the bound on what is under way, no two of a group, in order."""
+        under_way = [j.server.id for j in self._journeys.values() if j.phase is Phase.ASKED]
+        room = self._limits.parallel - len(under_way)
+        busy = {group for server_id in under_way for group in self._apart.get(server_id, ())}
+        found: list[PlannedServer] = []
+        for journey in self._journeys.values():
+            groups = self._apart.get(journey.server.id, frozenset())
+            if len(found) < room and groups.isdisjoint(busy) and self._may_be_asked_for(journey, now):
+                found.append(journey.server)
+                busy |= groups
+        return tuple(found)
+
+    def holds(self, server_id: str) -> bool:
+        """Tell whether the server is to be left shut off where it arrives: only where its turn has not come.
+
+        After a failed attempt it may be in ERROR, and Nova would start it: then it waits where it is.
+        """
+        journey = self._journeys[server_id]
+        fresh = journey.holdable and journey.attempts == 0
+        return self._plan.order.hold and fresh and self.turns.turn(server_id) is Turn.WAIT
+
+    def not_holdable(self, server_id: str) -> None:
+        """Note that Nova refuses to hold the server: it waits for its turn where it is."""
+        self._journeys[server_id].holdable = False
+
+    def startable(self, now: float) -> tuple[PlannedServer, ...]:
+        """Return the servers to start now: seen shut off where they arrived, and their turn has come."""
+        room = self._limits.parallel - sum(j.phase is Phase.STARTING for j in self._journeys.values())
+        held = [j for j in self._journeys.values() if j.phase is Phase.HELD and j.seen_off and j.not_before <= now]
+        ready = [j.server for j in held if self.turns.turn(j.server.id) is Turn.GO]
         return tuple(ready[: max(room, 0)])
 
     def overdue(self, now: float) -> tuple[Journey, ...]:
@@ -141,9 +189,12 @@ class Wave:
         for record in migrations:
             if record.id > self._plan.baseline or record.id in self._adopted:
                 records.setdefault(record.server_id, []).append(record)
+            if record.id > self._plan.order.baseline:
+                self.since = min(self.since or record.created_at, record.created_at)
+                (self._live.add if record.live else self._live.discard)(record.server_id)
         changed = []
         for server_id, journey in self._journeys.items():
-            if journey.over:
+            if journey.over or journey.arrived:
                 continue
             journey.records = tuple(sorted(records.get(server_id, ()), key=lambda record: record.id))
             before = journey.phase
@@ -175,8 +226,59 @@ class Wave:
 
     def arrived(self, server_id: str, now: float, host: str) -> Journey:
         """Note that the server is on another *host*, whatever its record says."""
+        return self._arrive(self._journeys[server_id], now, f"arrived on {host}")
+
+    @property
+    def looks_at_servers(self) -> bool:
+        """Tell whether the records do not say enough: somebody is to be started, or waited for."""
+        if any(journey.arrived for journey in self._journeys.values()):
+            return True
+        asked = (self._journeys.get(server_id) for server_id, _ in self.turns.questions())
+        return any(journey is None or journey.phase is Phase.MOVED for journey in asked)
+
+    def look(self, now: float, seen: Mapping[str, Server]) -> list[Journey]:
+        """Take in the servers that have changed; return the journeys whose phase changed."""
+        changed = []
+        for server_id, journey in self._journeys.items():
+            if not journey.arrived:
+                continue
+            before = journey.phase
+            self._judge_arrived(journey, now, seen.get(server_id))
+            if journey.phase is not before:
+                changed.append(journey)
+        return changed
+
+    def keep_order(self, now: float, seen: Mapping[str, Server]) -> tuple[list[str], list[Journey]]:
+        """Let those go whose turn has come; return what is to be told of others, and the journeys that end by it."""
+        for server_id, journey in self._journeys.items():
+            if journey.phase in (Phase.FAILED, Phase.SKIPPED):
+                self.turns.lose(server_id, journey.reason)
+        for server_id, _ in self.turns.questions():
+            if server_id not in self._journeys and server_id not in self._live:
+                found = seen.get(server_id)
+                if found is None or found.host == self._plan.host:
+                    self.turns.lose(server_id, "it is still on its host, and nobody is bringing it back")
+        told = self.turns.advance(now)
+        stopped = [j for j in self._journeys.values() if j.phase in (Phase.WAITING, Phase.HELD) and self._stops(j)]
+        return told, stopped
+
+    def started(self, server_id: str, now: float, *, answered: bool = True) -> None:
+        """Note that Nova was asked to start the server, whether or not it answered."""
         journey = self._journeys[server_id]
-        journey.phase, journey.moved_at, journey.reason = Phase.MOVED, now, f"arrived on {host}"
+        journey.unanswered_since = None if answered else journey.unanswered_since or now
+        journey.phase, journey.seen_off = Phase.STARTING, False
+        journey.starts += 1
+        journey.started_at = now
+
+    def not_started(self, server_id: str, now: float, reason: str) -> Journey:
+        """Note that the server is still shut off although Nova was asked to start it."""
+        journey = self._journeys[server_id]
+        journey.phase, journey.seen_off = Phase.HELD, False
+        journey.not_before = now + self._limits.wait * journey.starts
+        journey.reason = f"could not be started: {reason}"
+        since = journey.unanswered_since
+        if journey.starts > self._limits.retries and (since is None or now - since > self._limits.patience):
+            journey.phase = Phase.FAILED
         return journey
 
     def skip(self, server_id: str, reason: str) -> Journey:
@@ -203,14 +305,57 @@ class Wave:
         if newest is None:
             return
         if newest.succeeded:
-            journey.phase, journey.moved_at = Phase.MOVED, now
-            journey.reason = f"arrived on {newest.destination}"
+            self._arrive(journey, now, f"arrived on {newest.destination}")
         elif newest.live:
             journey.phase = Phase.ASKED
             journey.asked_at = now if journey.asked_at is None else journey.asked_at
         else:
             journey.write_off()
             self._retry_or_fail(journey, now, _failure_of(newest))
+
+    def _arrive(self, journey: Journey, now: float, reason: str) -> Journey:
+        journey.reason = reason
+        if self._plan.order.hold and journey.server.vm_state == "active" and self.turns.waits(journey.server.id):
+            journey.phase = Phase.HELD  # that it was asked for without holding is not known to who takes over
+        else:
+            journey.phase, journey.moved_at = Phase.MOVED, now
+        return journey
+
+    def _judge_arrived(self, journey: Journey, now: float, server: Server | None) -> None:
+        """Compare with what Nova says of the server now; what its owner made of it meanwhile is verify's to judge."""
+        begun = journey.started_at if journey.phase is Phase.STARTING else None
+        if server is None or server.host == self._plan.host or server.task_state:
+            journey.seen_off = False
+            journey.missing_since = journey.missing_since or now
+            if now - max(journey.missing_since, begun or 0.0) > self._limits.timeout:
+                what = f"still {server.task_state}" if server and server.task_state else "not listed where it arrived"
+                journey.phase, journey.reason = Phase.FAILED, f"{what} after {self._limits.timeout:.0f} s"
+            return
+        journey.missing_since = None
+        if server.vm_state == "deleted":
+            journey.phase, journey.reason = Phase.SKIPPED, "its owner deleted it meanwhile"
+        elif server.vm_state != "stopped":
+            journey.phase, journey.moved_at = Phase.MOVED, now
+            journey.reason = f"{'started' if journey.starts else server.vm_state} on {server.host}"
+        elif begun is None:
+            journey.seen_off = True
+        elif now - begun > self._limits.grace:
+            self.not_started(journey.server.id, now, "Nova accepted, and it is still shut off")
+
+    def _may_be_asked_for(self, journey: Journey, now: float) -> bool:
+        if journey.phase is not Phase.WAITING or journey.not_before > now:
+            return False
+        return self.turns.turn(journey.server.id) is Turn.GO or self.holds(journey.server.id)
+
+    def _stops(self, journey: Journey) -> bool:
+        """End a journey whose turn will never come; tell whether that was so."""
+        server_id = journey.server.id
+        if self.turns.turn(server_id) is not Turn.STOP:
+            return False
+        held = ", shut off, and was not started" if journey.arrived else ""
+        where = f"it {journey.reason}{held}: " if journey.arrived else ""
+        journey.phase, journey.reason = Phase.FAILED, where + self.turns.reason(server_id)
+        return True
 
     def _retry_or_fail(self, journey: Journey, now: float, reason: str) -> None:
         journey.reason = reason
@@ -224,6 +369,15 @@ class Wave:
         asked_at = journey.asked_at if journey.asked_at is not None else now
         allowed = self._limits.grace if journey.newest is None else self._limits.timeout
         return now - asked_at > allowed
+
+
+def _groups_of(apart: Iterable[Sequence[str]]) -> dict[str, frozenset[int]]:
+    """Return the numbers of the groups that each server is in."""
+    found: dict[str, frozenset[int]] = {}
+    for number, group in enumerate(apart):
+        for server_id in group:
+            found[server_id] = found.get(server_id, frozenset()) | {number}
+    return found
 
 
 def _failure_of(record: Migration) -> str:

@@ -18,6 +18,13 @@ class PlannedServer:
     policy: str
     vm_state: str
     locked: bool = False
+    wave: str = ""
+    """The policy with whose servers it goes, where that is not its own: one of them waits for it."""
+
+    @property
+    def goes_with(self) -> str:
+        """Return the policy with whose servers it goes."""
+        return self.wave or self.policy
 
     @property
     def wanted(self) -> str:
@@ -48,6 +55,42 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """Servers that wait for others, all of them for all of those."""
+
+    waiters: tuple[str, ...]
+    """Ids, as all that follow."""
+    awaited: tuple[str, ...]
+    """Of the same host, evacuated or left."""
+    ready: str = "active"
+    """What must be seen of each that is waited for: active, guest or port:NUMBER."""
+    delay: float = 0.0
+    """Seconds to wait on once that was seen of all."""
+    timeout: float = 600.0
+    """Seconds to wait for it at most."""
+    then: str = "continue"
+    """What comes of waiting in vain: continue or stop."""
+
+    @property
+    def stops(self) -> bool:
+        """Tell whether the waiters stay where they are, or shut off, when they have waited in vain."""
+        return self.then == "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who waits for whom; without cycles."""
+
+    dependencies: tuple[Dependency, ...] = ()
+    apart: tuple[tuple[str, ...], ...] = ()
+    """Groups of ids of which no two may be under way at once: Nova would fail the second."""
+    hold: bool = False
+    """True: evacuated side by side, left shut off where they arrive, and only started in order."""
+    baseline: int = 0
+    """The records of this recovery are newer than this one, whatever a later step takes as its own baseline."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the steps after it work from; stored before the first server is touched."""
 
@@ -62,10 +105,11 @@ class Plan:
     servers: tuple[PlannedServer, ...]
     left: tuple[LeftServer, ...]
     remarks: tuple[Remark, ...] = ()
+    order: Order = Order()
 
     def of(self, policy: str) -> tuple[PlannedServer, ...]:
-        """Return the servers that *policy* covers."""
-        return tuple(server for server in self.servers if server.policy == policy)
+        """Return the servers that go with *policy*: those that it covers, and those that they wait for."""
+        return tuple(server for server in self.servers if server.goes_with == policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +129,8 @@ class Outcome:
     """Seconds since the epoch (our clock) at which the finished migration was first seen."""
     accepted_at: float | None = None
     """Nova's time of the migration record."""
+    started_at: float | None = None
+    """Seconds since the epoch (our clock) at which a server that was held was asked to start; None: never."""
 
 
 @dataclass(frozen=True, slots=True)

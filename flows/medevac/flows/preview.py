@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from medevac.core.event import Subject, SubjectKind
 from medevac.core.incident import Incident, IncidentState, incident_id
+from medevac.flows.abilities import abilities
 from medevac.flows.brief import Brief
 from medevac.flows.decision import Decision, concerned, decide
 from medevac.flows.factory import in_order
@@ -57,11 +58,12 @@ def preview(cloud: Cloud, host: str, question: Question) -> Preview | None:
         return None
     policies = concerned(question.policy_set.policies, question.failure, service)
     around = look_around(cloud, service, question.policy_set.policies)
-    seen = Seen(question.now, cloud.servers_on(host), cloud.evacuations_from(host))
+    servers = cloud.servers_on(host)
+    seen = Seen(question.now, servers, cloud.evacuations_from(host), abilities(cloud, servers))
     incident = _incident(host, question)
     brief = Brief(incident.id, question.failure, host, question.now, question.settings)
     plan = make_plan(brief, policies, around, seen)
-    moved = {server.policy for server in plan.servers}
+    moved = {server.goes_with for server in plan.servers}
     return Preview(
         service=service,
         decision=decide(incident, service, question.policy_set, question.settings),

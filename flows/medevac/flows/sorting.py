@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from medevac.flows.abilities import Abilities
 from medevac.flows.brief import Brief
+from medevac.flows.ordering import Member, arrange, in_order
 from medevac.flows.plan import LeftServer, Plan, PlannedServer, Remark
-from medevac.flows.policy.language import Match, Policy, Priority
+from medevac.flows.policy.language import After, Match, Policy, Priority
 from medevac.flows.policy.matching import ServerFacts, asks_for, covers, matches, winner
 from medevac.flows.policy.wishes import Owners, Wishes, lower_ceiling, lower_priority, picked, wishes_of
 from medevac.flows.ports import Migration, Server
@@ -43,6 +45,7 @@ class Seen:
     """On the host."""
     records: tuple[Migration, ...]
     """The evacuations from the host so far."""
+    abilities: Abilities = field(default=Abilities())
 
 
 def asks_aggregates(policies: Sequence[Policy], exclude: Match | None = None) -> bool:
@@ -85,19 +88,28 @@ def facts(server: Server, host: str, around: Surroundings) -> ServerFacts:
 
 
 def make_plan(brief: Brief, policies: Sequence[Policy], around: Surroundings, seen: Seen) -> Plan:
-    """Return who gets which promise; within a policy, those whose owners made them less urgent go last."""
+    """Return who gets which promise, in which order.
+
+    Within a policy, those whose owners made them less urgent go last, unless others wait for them.
+    """
     places = [_place(brief, policies, around, server) for server in seen.servers]
-    planned = [place for place in places if isinstance(place.place, PlannedServer)]
+    ranked = sorted(zip(places, seen.servers, strict=True), key=lambda pair: pair[0].priority.rank)
+    members = [Member(p.place, facts(s, brief.host, around), s.vm_state, p.after) for p, s in ranked]
     records = seen.records
+    baseline = max((record.id for record in records), default=0)
+    adopted = tuple(record.id for record in records if record.live)
+    first = min(adopted, default=baseline + 1) - 1
+    arranged = arrange(members, in_order(policies, brief.failure), seen.abilities, first)
     return Plan(
         host=brief.host,
         at=seen.at,
-        baseline=max((record.id for record in records), default=0),
-        adopted=tuple(record.id for record in records if record.live),
+        baseline=baseline,
+        adopted=adopted,
         since=max(record.updated_at for record in records) if len(records) > SHORT_HISTORY else None,
-        servers=tuple(place.place for place in sorted(planned, key=_rank) if isinstance(place.place, PlannedServer)),
+        servers=arranged.servers,
         left=tuple(place.place for place in places if isinstance(place.place, LeftServer)),
-        remarks=tuple(remark for place in places for remark in place.remarks),
+        remarks=(*(remark for place in places for remark in place.remarks), *arranged.remarks),
+        order=arranged.order,
     )
 
 
@@ -108,10 +120,7 @@ class _Place:
     place: PlannedServer | LeftServer
     remarks: tuple[Remark, ...] = ()
     priority: Priority = Priority.NORMAL
-
-
-def _rank(place: _Place) -> int:
-    return place.priority.rank
+    after: tuple[After, ...] = ()
 
 
 def _place(brief: Brief, policies: Sequence[Policy], around: Surroundings, server: Server) -> _Place:
@@ -136,7 +145,8 @@ def _place(brief: Brief, policies: Sequence[Policy], around: Surroundings, serve
         return _Place(left, _remarks(server, [*refused, too_high]))
     priority, too_urgent = lower_priority(wishes, policy)
     lost = losses(server, settings.shared_storage)
-    return _Place(_planned(server, policy), _remarks(server, [*refused, too_high, too_urgent, lost]), priority)
+    remarks = _remarks(server, [*refused, too_high, too_urgent, lost])
+    return _Place(_planned(server, policy), remarks, priority, wishes.after)
 
 
 def choose(

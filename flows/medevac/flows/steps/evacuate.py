@@ -16,6 +16,7 @@ from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
 from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES
 from medevac.flows.steps.base import Step
+from medevac.flows.steps.marshal import Marshal
 
 VIEW_LASTS = 10.0
 """Seconds after which what owners may have done meanwhile is looked at again before further servers are asked for."""
@@ -59,12 +60,14 @@ class _Convoy:
         self.wave = wave
         self._lines: list[JournalEntry] = []
         self._owners_seen_at = -math.inf
+        self._marshal = Marshal(step, ports, plan, wave)
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
 
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
         self._look()
         while not self.wave.finished:
+            self._lines += self._marshal.start_those_due()
             self._ask_for_those_due()
             self._see_to_overdue()
             self._flush()
@@ -79,10 +82,12 @@ class _Convoy:
         now = self.ports.clock.now()
         changed = self.wave.observe(now, records)
         for journey in changed:
-            if journey.asked_at is not None and journey.moved_at is not None:
-                self._pace.learn(journey.moved_at - journey.asked_at)
-        self._pace.looked(now, news=bool(changed))
+            if journey.asked_at is not None and journey.newest is not None and journey.newest.succeeded:
+                self._pace.learn(now - journey.asked_at)
         self._tell(changed)
+        lines = self._marshal.look()
+        self._lines += lines
+        self._pace.looked(now, news=bool(changed or lines))
 
     def _leave_alone_what_its_owner_took(self) -> None:
         waiting = self.wave.waiting()
@@ -109,19 +114,24 @@ class _Convoy:
     def _ask(self, server: PlannedServer) -> None:
         self.ports.log.assert_owned()
         now = self.ports.clock.now
+        hold = self.wave.holds(server.id)
         try:
             self._make_evacuable(server)
-            self.ports.cloud.evacuate(server.id)
+            self.ports.cloud.evacuate(server.id, hold)
         except OutcomeUnknownError as error:
             self.wave.asked(server.id, now(), f"asked, no answer: {error}")
             self._note(server, f"asked for {server.name}, no answer came ({error}); looking before asking again")
         except NotFoundError:
             self._tell([self.wave.skip(server.id, "its owner deleted it meanwhile")])
         except (ConflictError, RefusedError) as error:
-            self._tell([self.wave.rejected(server.id, now(), f"Nova refused: {error}")])
+            if hold:
+                self.wave.not_holdable(server.id)
+                self._note(server, f"Nova refused to hold {server.name} ({error}); it waits for its turn on its host")
+            else:
+                self._tell([self.wave.rejected(server.id, now(), f"Nova refused: {error}")])
         else:
             self.wave.asked(server.id, now())
-            self._note(server, f"asked Nova to evacuate {server.name}")
+            self._note(server, f"asked Nova to evacuate {server.name}" + (" and leave it shut off" if hold else ""))
 
     def _make_evacuable(self, server: PlannedServer) -> None:
         """Reset the state of a server that Nova would refuse to evacuate in it: its policy wants that."""

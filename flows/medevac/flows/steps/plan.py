@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medevac.core.wire import from_plain, to_plain
+from medevac.flows.abilities import abilities
 from medevac.flows.brief import Brief
 from medevac.flows.plan import Plan
 from medevac.flows.policy.language import Policy
@@ -29,7 +30,8 @@ class MakePlan(Step):
         records = self.patiently(ports, lambda: cloud.evacuations_from(host))
         servers = self.patiently(ports, lambda: cloud.servers_on(host))
         around = self._look_around(ports, zone, servers)
-        plan = make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records))
+        able = self.patiently(ports, lambda: abilities(cloud, servers))
+        plan = make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records, able))
         self._tell(ports, plan)
         return to_plain(plan)
 
