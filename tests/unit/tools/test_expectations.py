@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from hypothesis import strategies as st
 
 from medevac.cli.policy import group
 from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.reader import read_policies
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.expectations.judging import differences
 from medevac.sandbox.expectations.language import Given, GivenServer
 from medevac.sandbox.expectations.readiness import Readiness
 from medevac.sandbox.expectations.reading import read
 from medevac.sandbox.expectations.runner import Result, run
+from medevac.sandbox.expectations.stage import play
 from medevac.sandbox.fakes import FakeSite
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -104,7 +108,13 @@ def test_the_timeline_marks_who_came_out_of_order(tmp_path: Path) -> None:
     assert "expected at place 2" in pet
     assert "expected at place 1" in web
     assert marked == [web]
-    assert any("not back" in line and "odd" in line for line in result.timeline)
+    assert len(result.timeline) == 2
+
+
+def test_without_an_order_the_timeline_has_every_server(tmp_path: Path) -> None:
+    result = tried(tmp_path, "when: {host.down: h1}\nthen: {back: odd}\n")
+    assert len(result.timeline) == 7
+    assert any("not back" in line and " odd " in line and "paused" in line for line in result.timeline)
 
 
 @pytest.mark.parametrize("mishap", ["refuses", "hangs", "unreachable"])
@@ -270,3 +280,12 @@ def test_guests_and_ports_answer_some_time_after_their_start() -> None:
     assert prober.port_open("db", 5432, 1.0)
     assert prober.guest_ready(ids["db"])
     assert not prober.guest_ready(ids["off"])
+
+
+def test_a_broken_rule_is_never_met_whatever_is_expected(tmp_path: Path) -> None:
+    tried(tmp_path, "when: {host.down: h1}\nthen: {outcome: parked}\n")
+    (draft,), _ = read(tmp_path / "it.expect.yaml")
+    played = play(draft, read_policies(tmp_path))
+    assert differences(draft, played) == []
+    (told,) = differences(draft, replace(played, violations=("at 3.0: server x runs on h2 while it still runs on h1",)))
+    assert told.message == "a rule was broken: at 3.0: server x runs on h2 while it still runs on h1"

@@ -40,9 +40,13 @@ def differences(draft: Draft, played: Played) -> list[Difference]:
 
 
 def timeline(draft: Draft, played: Played) -> list[str]:
-    """Return, one line a server, where it was expected and when it was back; `!` marks what is out of order."""
+    """Return, one line a server, where it was expected and when it was back; `!` marks what is out of order.
+
+    Where an order is expected, only the servers that it names are shown.
+    """
     ranks = _ranks(draft)
-    times = {name: at for name in draft.servers if (at := _back_at(played, name)) is not None}
+    shown = [name for name in draft.servers if name in ranks or not ranks]
+    times = {name: at for name in shown if (at := _back_at(played, name)) is not None}
     latest, lines = -1, []
     for name, at in sorted(times.items(), key=lambda item: (item[1], item[0])):
         rank = ranks.get(name)
@@ -50,7 +54,7 @@ def timeline(draft: Draft, played: Played) -> list[str]:
         latest = max(latest, rank if rank is not None else -1)
         expected = "" if rank is None else f"expected at place {rank + 1}"
         lines.append(f"{'!' if wrong else ' '} {at:+9.1f} s  {name:<20} {expected}".rstrip())
-    away = [name for name in draft.servers if name not in times]
+    away = [name for name in shown if name not in times]
     lines += [f"  {'not back':>11}  {name:<20} {_reason(played, name)}".rstrip() for name in away]
     more = [f"  ... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return [*lines[:_SHOWN], *more]
