@@ -41,7 +41,11 @@ def recover(stored: Mapping[str, Any]) -> linear_flow.Flow:
         message = f"job of format {stored.get('format')!r}: this release of medevac reads format {FORMAT}"
         raise MalformedDocumentError(message)
     brief = from_plain(Brief, stored["brief"], "brief of the job")
-    policies = [from_document(plain) for plain in stored["policies"]]
+    return assemble(brief, [from_document(plain) for plain in stored["policies"]])
+
+
+def assemble(brief: Brief, policies: Sequence[Policy]) -> linear_flow.Flow:
+    """Return the flow of a recovery by *policies*."""
     flow = linear_flow.Flow("recover")
     flow.add(Fence(brief), Survey(brief), Disable(brief), MakePlan(brief, policies))
     moving = in_order(policies, brief.failure)

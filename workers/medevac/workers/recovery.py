@@ -18,7 +18,7 @@ from medevac.core.errors import ClaimLostError, NoEvidenceError, StoreUnreachabl
 from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import JournalEntry
-from medevac.flows.ports import Clock, Cloud, Fencer, Ports, Prober
+from medevac.flows.ports import Clock, Cloud, Fencer, JournalOnly, Notifier, Ports, Prober
 from medevac.workers import incidents
 from medevac.workers.engine.claim import Claim, check, fenced_commit
 from medevac.workers.engine.outcome import Outcome, park_failures
@@ -169,6 +169,7 @@ class Recovery:
     actor: str
     recent: float = RECENT
     prober: Prober = field(default_factory=NetworkProber)
+    notifier: Notifier = field(default_factory=JournalOnly)
 
     def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
         """Return what the flow of *job* may touch, never persisted."""
@@ -179,7 +180,8 @@ class Recovery:
         logbook.append([self._line(f"claimed by {self.actor}")])
         cloud = cast("Cloud", OwnersPort(self.cloud, logbook))
         fencer = cast("Fencer", OwnersPort(self.fencer, logbook))
-        return {"ports": Ports(cloud=cloud, fencer=fencer, clock=self.clock, log=logbook, prober=self.prober)}
+        ports = Ports(cloud, fencer, self.clock, logbook, self.prober, self.notifier)
+        return {"ports": ports}
 
     def finish(self, outcome: Outcome, transaction: TransactionRequest) -> None:
         """Add to *transaction*, which ends the job, the end of the incident where its flow did not set it."""

@@ -28,6 +28,8 @@ SETTINGS = ("zookeeper", "cloud", "policies")
 
 _HOST = "{host}"
 _SECRET_WORD = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
+_TARGETS = "notify"
+"""The key whose values are URLs with passwords in them, or rather the places where those are."""
 _SECRET_PLACE = re.compile(r"_(script|file)$", re.IGNORECASE)
 _BRACES = re.compile(r"\{[^{}]*\}")
 _ONE_SERVER = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
@@ -131,6 +133,10 @@ class Site:
     exclude: Match | None = field(
         default=None, metadata=said("Servers that are never touched, whatever policies say: the lines of a match.")
     )
+    notify: Mapping[str, SecretSource] = field(
+        default_factory=dict,
+        metadata=said("Whom 'notify' and 'page' tell, by name: where the URL of each (apprise's) is read from."),
+    )
     owners: Owners = field(default=Owners(), metadata=said("What owners may ask for in metadata of their servers."))
     host_names: Mapping[str, str] = field(
         default_factory=dict, metadata=said("Pacemaker's name of a host, and nova's, where they differ.")
@@ -230,10 +236,17 @@ def _inline_secrets(node: Node, *, secret: bool = False) -> Iterator[Text]:
         for item in node.items:
             yield from _inline_secrets(item, secret=secret)
     elif isinstance(node, Entries):
-        for entry in node.entries:
+        for entry in _without_names_of_targets(node):
             named = secret and entry.key.value in ("file", "env")
-            inside = not named and (secret or _sounds_secret(entry.key.value))
+            inside = not named and (secret or entry.key.value == _TARGETS or _sounds_secret(entry.key.value))
             yield from _inline_secrets(entry.value, secret=inside)
+
+
+def _without_names_of_targets(node: Entries) -> Iterator[Entry]:
+    """Yield the entries of *node*; for those of `notify`, which are URLs, one for each target's place."""
+    for entry in node.entries:
+        targets = entry.value.entries if entry.key.value == _TARGETS and isinstance(entry.value, Entries) else None
+        yield from [entry] if targets is None else [Entry(entry.key, target.value) for target in targets]
 
 
 def _sounds_secret(key: str) -> bool:

@@ -21,6 +21,7 @@ from medevac.flows.ports import Cloud, Fencer
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.intake import Desk, Intake
+from medevac.workers.notify import AppriseNotifier
 from medevac.workers.openstack import nova
 from medevac.workers.promises import Promises
 from medevac.workers.recovery import Recovery
@@ -34,6 +35,8 @@ LOST = 75
 """Exit code (EX_TEMPFAIL): ZooKeeper stayed away; the service manager starts the worker again, under a new name."""
 GRACE = 10.0
 """Seconds that a step under way is given when the worker is told to stop; killing it is safe, only less tidy."""
+SIDE_BY_SIDE = 4
+"""Steps of one recovery that may run at once: what `together` holds beyond that waits for a thread."""
 
 
 class SystemClock:
@@ -120,9 +123,10 @@ class Worker:
         return stop
 
     def _start_conductor(self, client: KazooClient) -> Callable[[], None]:
-        recovery = Recovery(client, self._cloud, self._fencer, self._clock, self.name)
+        notifier = AppriseNotifier(self._site.notify)
+        recovery = Recovery(client, self._cloud, self._fencer, self._clock, self.name, notifier=notifier)
         slots = self._site.limits.parallel_hosts
-        executor = ThreadPoolExecutor(max_workers=slots, thread_name_prefix="step")
+        executor = ThreadPoolExecutor(max_workers=slots * SIDE_BY_SIDE, thread_name_prefix="step")
         conductor = Conductor(
             client, executor, prepare=recovery.prepare, finish=recovery.finish, slots=slots, name=self.name
         )

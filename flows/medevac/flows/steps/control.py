@@ -71,7 +71,12 @@ def begun(seat: Seat) -> str:
 
 
 def _numbers(history: Any) -> retry.History:  # noqa: ANN401 - TaskFlow has no type hints
-    return retry.History([(provided["number"], failures) for provided, failures in history])
+    """Return *history* with the numbers of the rounds as what was provided.
+
+    What was provided itself is lost when a worker takes over: RetryDetail.from_dict (TaskFlow 6.5) puts the failure of
+    a round in its place.
+    """
+    return retry.History([(number, failures) for number, (_, failures) in enumerate(history)])
 
 
 def _of_the_last(history: Any) -> list[Any]:  # noqa: ANN401 - TaskFlow has no type hints

@@ -1,0 +1,144 @@
+"""A worker ends in the middle of a round or an alternative: the next goes on from what is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from taskflow import engines
+from taskflow.persistence import models
+from taskflow.persistence.backends.impl_memory import MemoryBackend
+
+from medevac.core.wire import to_plain
+from medevac.flows import factory, standing
+from medevac.flows.brief import Brief
+from medevac.flows.plan import Outcome
+from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.language import Evacuate, FirstOf, If, Policy, Result, Retry, Together, Verify, Wait
+from medevac.flows.standing import Standing, Standings
+from medevac.sandbox.cloud.model import verdict
+from medevac.sandbox.fakes import START
+from tests.unit.flows.recovering import DEAD, SITE, Recovery, trying
+from tests.unit.flows.test_control import ONCE, again, asked, flow
+
+ROUNDS = flow(again(4, ONCE, Verify(), wait=2))
+ALTERNATIVES = flow(FirstOf(((ONCE,), (Wait(Duration(3)), ONCE), (Evacuate(),))), Verify())
+MIXED = flow(
+    Together((ONCE, Wait(Duration(1)))),
+    If("evacuate", Result.FAILED, (again(3, ONCE, wait=1),)),
+    Verify(),
+)
+FLOWS = {"rounds": ROUNDS, "alternatives": ALTERNATIVES, "mixed": MIXED}
+
+
+class Relay:
+    """Runs a flow by one worker after another; what is no JSON is forgotten between them."""
+
+    def __init__(self, recovery: Recovery, promise: Policy) -> None:
+        brief = Brief("host.down:dead:1", "host.down", DEAD, START, SITE)
+        self.recovery = recovery
+        self.document = json.loads(json.dumps(factory.document(brief, [promise])))
+        self.stored: Any = None
+        self.state = ""
+
+    def run(self, steps: int | None = None) -> None:
+        """Let a worker go on for *steps*, or to the end."""
+        backend = MemoryBackend({"path": "/"})
+        book, detail = self._book()
+        backend.get_connection().upgrade()
+        backend.get_connection().save_logbook(book)
+        with ThreadPoolExecutor(4) as executor:
+            engine = engines.load(
+                factory.recover(self.document), flow_detail=detail, book=book, backend=backend,
+                engine="parallel", executor=executor, defer_reverts=True,
+            )  # fmt: skip
+            engine.storage.inject({"ports": self.recovery.site.ports}, transient=True)
+            for number, _ in enumerate(engine.run_iter(), 1):
+                if number == steps:
+                    engine.suspend()
+            self.state = engine.storage.get_flow_state()
+        (after,) = backend.get_connection().get_logbook(book.uuid)
+        self.stored = json.loads(json.dumps([after.to_dict(), [[type(a).__name__, a.to_dict()] for a in after]]))
+
+    def _book(self) -> tuple[models.LogBook, models.FlowDetail]:
+        book = models.LogBook("book")
+        if self.stored is None:
+            detail = models.FlowDetail("recover", "the-flow")
+        else:
+            plain, atoms = self.stored
+            detail = models.FlowDetail.from_dict(plain)
+            for kind, atom in atoms:
+                detail.add(getattr(models, kind).from_dict(atom))
+        book.add(detail)
+        return book, detail
+
+
+def broken_site() -> Recovery:
+    recovery = Recovery("a", "b", spares=("spare-1",))
+    recovery.world.mishaps.refuse_claims["spare-1"] = 3
+    return recovery
+
+
+def stops(promise: Policy) -> Iterator[int]:
+    """Yield how many steps of the engine the whole flow takes at most."""
+    relay = Relay(broken_site(), promise)
+    relay.run()
+    assert relay.state == "SUCCESS"
+    yield len(asked(relay.recovery))
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_stopped_between_any_two_steps_it_goes_on_where_it_was(name: str) -> None:
+    (calls,) = stops(FLOWS[name])
+    stopped = 0
+    for step in range(1, 400, 3):
+        relay = Relay(broken_site(), FLOWS[name])
+        relay.run(step)
+        if relay.state == "SUCCESS":
+            break
+        stopped += 1
+        relay.run()
+        assert relay.state == "SUCCESS", step
+        assert len(asked(relay.recovery)) == calls, step
+        assert relay.recovery.results() == dict.fromkeys("ab", "recovered"), step
+        with relay.recovery.world.settled() as world:
+            assert verdict.violations(world) == ()
+    assert stopped > 10
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_relay_of_workers_that_each_live_for_a_few_steps_ends_it(name: str) -> None:
+    (calls,) = stops(FLOWS[name])
+    relay = Relay(broken_site(), FLOWS[name])
+    for _ in range(60):
+        relay.run(9)
+        if relay.state == "SUCCESS":
+            break
+    assert relay.state == "SUCCESS"
+    assert len(asked(relay.recovery)) == calls
+    assert relay.recovery.results() == dict.fromkeys("ab", "recovered")
+
+
+def test_what_rounds_leave_in_one_znode_stays_far_below_its_bound() -> None:
+    reason = "Nova found no valid host for it, and this sentence is as long as the sentences that Nova likes to give"
+    ids = [f"{n:08d}-1111-2222-3333-{n * 7919:012d}" for n in range(500)]
+    outcomes = [Outcome(each, f"web-{each[:8]}", "p", "failed", reason, 3, asked_at=START) for each in ids]
+    servers = tuple(Standing(o.id, o, None, {"evacuate": "failed"}, "failed") for o in outcomes)
+    everybody = tuple(server.id for server in servers)
+    value = Standings(servers, START, START, 5, (), {"round:p": everybody, "left:p": everybody})
+    packed = standing.packed(value)
+    assert standing.unpacked(packed) == value
+    rounds = 6
+    assert 2 * rounds * len(packed) < 1024 * 1024 / 2, len(packed)
+    assert len(json.dumps(to_plain(value))) > 4 * len(packed)
+
+
+def test_a_policy_with_the_most_servers_is_retried_in_one_flow() -> None:
+    recovery = Recovery(*(f"s{n}" for n in range(60)), spares=("spare-1",))
+    recovery.world.mishaps.refuse_claims["spare-1"] = 30
+    recovery.run(flow(Retry(times=5, wait=Duration(1), steps=(trying(0, wait=0, parallel=60), Verify()))))
+    assert recovery.raised is None
+    assert set(recovery.results().values()) == {"recovered"}

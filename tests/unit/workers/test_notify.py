@@ -1,0 +1,138 @@
+"""Notification through apprise, against a server of our own; and that no URL is ever repeated."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medevac.core.errors import NotificationError
+from medevac.flows.policy.problems import ProblemsError
+from medevac.workers.notify import AppriseNotifier
+from medevac.workers.site import SecretSource, read_site
+
+SECRET = "hunter2-and-more"
+
+
+class Desk(http.server.ThreadingHTTPServer):
+    """Takes messages, or refuses them, or lets them hang."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Taker)
+        self.got: list[Any] = []
+        self.status = 200
+        self.released = threading.Event()
+        self.released.set()
+
+    @property
+    def url(self) -> str:
+        return f"json://ops:{SECRET}@127.0.0.1:{self.server_port}/in"
+
+
+class Taker(http.server.BaseHTTPRequestHandler):
+    server: Desk
+
+    def do_POST(self) -> None:
+        self.server.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.released.wait(30)
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with Desk() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.released.set()
+        server.shutdown()
+        thread.join(10)
+
+
+@pytest.fixture
+def source(desk: Desk, tmp_path: Path) -> SecretSource:
+    file = tmp_path / "ops.url"
+    file.write_text(desk.url + "\n")
+    return SecretSource(file=str(file))
+
+
+def test_a_message_goes_out(desk: Desk, source: SecretSource) -> None:
+    AppriseNotifier({"ops": source}).send("ops", "medevac: compute-1", "2 of 3 are back")
+    (got,) = desk.got
+    assert (got["title"], got["message"]) == ("medevac: compute-1", "2 of 3 are back")
+
+
+def test_the_url_may_stand_in_the_environment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPS_URL", desk.url)
+    AppriseNotifier({"ops": SecretSource(env="OPS_URL")}).send("ops", "t", "x")
+    assert len(desk.got) == 1
+
+
+@pytest.mark.parametrize("url", ["", f"nonsense://{SECRET}@nowhere/x", f"{SECRET} is no URL at all"])
+def test_what_is_no_url_is_an_error_that_does_not_repeat_it(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "ops.url"
+    file.write_text(url)
+    with caplog.at_level(logging.DEBUG), pytest.raises(NotificationError) as error:
+        AppriseNotifier({"ops": SecretSource(file=str(file))}).send("ops", "t", "x")
+    assert SECRET not in str(error.value) + caplog.text
+
+
+def test_a_service_that_refuses_is_an_error_and_its_password_stays_out_of_the_log(
+    desk: Desk, source: SecretSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.status = 500
+    with caplog.at_level(logging.DEBUG), pytest.raises(NotificationError, match="refused") as error:
+        AppriseNotifier({"ops": source}).send("ops", "t", "x")
+    assert SECRET not in str(error.value) + caplog.text
+
+
+def test_a_service_that_hangs_is_given_up_at_the_deadline(desk: Desk, source: SecretSource) -> None:
+    desk.released.clear()
+    begun = time.monotonic()
+    with pytest.raises(NotificationError, match="did not answer"):
+        AppriseNotifier({"ops": source}, deadline=0.3).send("ops", "t", "x")
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize("source", [SecretSource(file="/nowhere/at/all"), SecretSource(env="NOT_THERE_AT_ALL")])
+def test_a_secret_that_is_not_there_is_named_by_its_place(source: SecretSource) -> None:
+    with pytest.raises(NotificationError, match=source.reference):
+        AppriseNotifier({"ops": source}).send("ops", "t", "x")
+
+
+def test_a_target_that_the_site_does_not_name_is_an_error() -> None:
+    with pytest.raises(NotificationError, match="names no target page"):
+        AppriseNotifier({}).send("page", "t", "x")
+
+
+SITE = "zookeeper: zk1:2181/medevac\npolicies: promises\n"
+
+
+def test_the_site_file_names_targets_and_where_their_urls_are(tmp_path: Path) -> None:
+    file = tmp_path / "medevac.yaml"
+    file.write_text(SITE + "notify: {page: {env: PAGE_URL}, ops: {file: /etc/medevac/ops.url}}\n")
+    site = read_site(file, {})
+    assert site.notify == {"page": SecretSource(env="PAGE_URL"), "ops": SecretSource(file="/etc/medevac/ops.url")}
+
+
+@pytest.mark.parametrize("target", ["ops", "file"])
+def test_a_url_in_the_site_file_is_an_error_that_does_not_show_it(tmp_path: Path, target: str) -> None:
+    file = tmp_path / "medevac.yaml"
+    file.write_text(SITE + f"notify:\n  {target}: mailto://me:{SECRET}@example.org\n")
+    with pytest.raises(ProblemsError) as error:
+        read_site(file, {})
+    assert "a secret never stands in this file" in str(error.value)
+    assert SECRET not in str(error.value)
