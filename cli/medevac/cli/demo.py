@@ -24,6 +24,12 @@ _DEFAULTS = Options()
     help="Servers on all of them; two fifths stand on the host that dies.",
 )
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Decides who stands where.")
+@click.option(
+    "--policies",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Policies of your own, in the place of the demo's three.",
+)
 @click.option("--no-kill", is_flag=True, help="Let the busy conductor live.")
 @click.option(
     "--fencing",
@@ -62,6 +68,7 @@ def command(
     hosts: int,
     servers: int,
     seed: int,
+    policies: Path | None,
     no_kill: bool,
     fencing: str,
     bmc: str,
@@ -85,6 +92,7 @@ def command(
         bmc=bmc,
         evacuate_seconds=evacuate_seconds,
         session_timeout=session_timeout,
+        policies=policies,
     )
     console = Console(force_terminal=False if plain else None)
     return play(options, console, json_file=json_file, keep=keep)

@@ -27,8 +27,13 @@ class Role:
 
     name: str
     tier: str
+    """The policy with whose servers it comes back; empty where none brings it back."""
     stopped: bool = False
     locked: bool = False
+    kind: str = ""
+    """What it is drawn as, where that is not its tier."""
+    left: str = ""
+    """Why it stays although its host died; empty: it comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,14 @@ class Cast:
     """The host that dies: the fullest one."""
     roles: Mapping[str, Role]
     """Every server, by its name."""
+    tiers: tuple[str, ...] = TIERS
+    """The policies that bring servers back, in the order in which they do."""
+    needing_somebody: tuple[str, ...] = ()
+    """The servers that stay although nobody wants them to: the incident is parked because of them."""
+
+    def comes_back(self, name: str) -> bool:
+        """Tell whether the server called *name* comes back when its host dies."""
+        return not self.roles[name].left
 
 
 def draw(hosts: int, servers: int, seed: int) -> Cast:

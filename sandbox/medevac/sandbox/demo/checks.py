@@ -8,7 +8,6 @@ from itertools import combinations
 
 from medevac.core.handled import Outcome
 from medevac.core.incident import IncidentState
-from medevac.sandbox.demo.cast import TIERS
 from medevac.sandbox.demo.facts import Facts, Run
 from medevac.sandbox.demo.observe import ServerSeen
 
@@ -40,8 +39,9 @@ def check(facts: Facts) -> list[Check]:
         _verdict("what its owner had stopped stays stopped", _count(facts, running=False), _started(facts)),
         _verdict("what its owner had locked stays locked", _locked_basis(facts), _unlocked(facts)),
         _verdict("no server was evacuated twice", f"{len(facts.records)} migration records", _evacuated_twice(facts)),
-        _verdict("higher policies were ready before lower began", " > ".join(TIERS), _out_of_order(facts)),
+        _verdict("higher policies were ready before lower began", " > ".join(facts.cast.tiers), _out_of_order(facts)),
         _verdict("servers of other hosts were left alone", _others_basis(facts), _touched(facts)),
+        *([_verdict("what no policy moves stayed where it was", _left_basis(facts), _moved(facts))] * bool(facts.left)),
         _verdict("one incident, one job, one fencing", _fencing_basis(facts), _more_than_one(facts)),
         _verdict("each event became exactly one thing", _outcomes(facts), _unsettled(facts)),
         _verdict("the host is out of service, in our name", _reason(facts), _in_service(facts)),
@@ -53,7 +53,7 @@ def check(facts: Facts) -> list[Check]:
 
 def recovered(facts: Facts) -> list[ServerSeen]:
     """Return the servers of the dead host that are elsewhere what they had been."""
-    return [server for server in facts.struck if not _why_not_back(facts, server)]
+    return [server for server in facts.promised if not _why_not_back(facts, server)]
 
 
 def _verdict(rule: str, basis: str, broken: Iterable[str]) -> Check:
@@ -107,22 +107,27 @@ def _too_early(facts: Facts) -> Iterator[str]:
 
 
 def _count(facts: Facts, *, running: bool) -> str:
-    there = sum(server.should_run is running for server in facts.struck)
+    there = sum(server.should_run is running for server in facts.promised)
     return f"{there} on {facts.cast.victim}"
 
 
 def _not_running(facts: Facts) -> Iterator[str]:
-    return (why for server in facts.before if server.should_run and (why := _why_not_back(facts, server)))
+    return (why for server in _to_run(facts) if server.should_run and (why := _why_not_back(facts, server)))
 
 
 def _started(facts: Facts) -> Iterator[str]:
-    for server in facts.before:
+    for server in _to_run(facts):
         if server.should_run:
             continue
         if facts.runs_of(server.id):
             yield f"{server.name}, which its owner had stopped, was started"
         elif why := _why_not_back(facts, server):
             yield why
+
+
+def _to_run(facts: Facts) -> list[ServerSeen]:
+    """Return the servers that must be what they had been: all but those that stay on the dead host."""
+    return [server for server in facts.before if server not in facts.left]
 
 
 def _why_not_back(facts: Facts, server: ServerSeen) -> str:
@@ -165,14 +170,15 @@ def _evacuated_twice(facts: Facts) -> Iterator[str]:
 
 
 def _out_of_order(facts: Facts) -> Iterator[str]:
-    ready = [(server, facts.back_at(server)) for server in facts.struck]
-    for server in facts.struck:
-        tier = TIERS.index(facts.role(server).tier)
+    ready = [(server, facts.back_at(server)) for server in facts.promised]
+    ranks = {tier: rank for rank, tier in enumerate(facts.cast.tiers)}
+    for server in facts.promised:
+        rank = ranks[facts.role(server).tier]
         for record in facts.records_of(server.id)[:1]:
             late = [
                 above.name
                 for above, at in ready
-                if TIERS.index(facts.role(above).tier) < tier and (at is None or at > record.created_at + SLACK)
+                if ranks[facts.role(above).tier] < rank and (at is None or at > record.created_at + SLACK)
             ]
             if late:
                 yield f"{server.name} was evacuated before {', '.join(late)} came back"
@@ -188,6 +194,17 @@ def _touched(facts: Facts) -> Iterator[str]:
             continue
         if facts.now(server.id) != server or len(facts.runs_of(server.id)) > 1 or facts.records_of(server.id):
             yield f"{server.name} on {server.host}, a healthy host, was touched"
+
+
+def _left_basis(facts: Facts) -> str:
+    return ", ".join(f"{server.name}: {facts.role(server).left}" for server in facts.left)
+
+
+def _moved(facts: Facts) -> Iterator[str]:
+    for server in facts.left:
+        now = facts.now(server.id)
+        if facts.records_of(server.id) or now is None or now.host != server.host:
+            yield f"{server.name} was moved, although {facts.role(server).left}"
 
 
 def _objections(facts: Facts) -> Iterator[str]:
@@ -261,9 +278,12 @@ def _undone(facts: Facts) -> Iterator[str]:
     if facts.timed_out:
         yield facts.timed_out
     yield from (f"job {name} is still on the board" for name in facts.on_board)
-    yield from (f"{name} was parked" for name in facts.parked)
+    if not facts.cast.needing_somebody:
+        yield from (f"{name} was parked" for name in facts.parked)
+    needs = facts.cast.needing_somebody
+    wanted = IncidentState.PARKED if needs else IncidentState.RECOVERED
     for incident in facts.incidents:
-        if incident.state is not IncidentState.RECOVERED:
+        if incident.state is not wanted:
             yield f"{incident.id} is {incident.state}: {incident.reason}"
 
 
@@ -287,6 +307,9 @@ def _no_takeover(facts: Facts) -> Iterator[str]:
         return
     takeover = facts.takeover
     if takeover is None:
-        yield "no conductor was killed: the recovery was over, or never began, before the moment came"
+        yield (
+            "no conductor was killed: the recovery was over, or never began, before the moment came; "
+            "take more servers, or --no-kill"
+        )
     elif not any(at > takeover.at and actor != takeover.killed for at, actor in claims(facts)):
         yield f"nobody took over from {takeover.killed}"

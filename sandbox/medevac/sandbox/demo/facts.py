@@ -86,6 +86,16 @@ class Facts:
         return [server for server in self.before if server.host == self.cast.victim]
 
     @property
+    def promised(self) -> list[ServerSeen]:
+        """Return those of them that some policy brings back, as they were."""
+        return [server for server in self.struck if self.cast.comes_back(server.name)]
+
+    @property
+    def left(self) -> list[ServerSeen]:
+        """Return those of them that stay, as they were."""
+        return [server for server in self.struck if not self.cast.comes_back(server.name)]
+
+    @property
     def fenced_at(self) -> float | None:
         """Return when the last guest of the dead host ended; None while one runs there."""
         ends = [run.ended_at for run in self.runs if run.host == self.cast.victim]

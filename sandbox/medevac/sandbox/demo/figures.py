@@ -6,7 +6,6 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medevac.sandbox.demo.cast import TIERS
 from medevac.sandbox.demo.checks import claims
 from medevac.sandbox.demo.facts import Facts
 
@@ -20,7 +19,7 @@ class Downtime:
     host: str
     """Where it is now."""
     note: str
-    """stopped or locked, where it was."""
+    """left where it stays, stopped or locked where it was."""
     seconds: float | None
     """By the ledger; None: it was stopped, or it never came back."""
     evacuations: int
@@ -58,16 +57,18 @@ def downtimes(facts: Facts) -> list[Downtime]:
     for server in facts.struck:
         role = facts.role(server)
         now = facts.now(server.id)
-        note = "stopped" if role.stopped else "locked" if role.locked else ""
+        note = "left" if role.left else "stopped" if role.stopped else "locked" if role.locked else ""
         records = len(facts.records_of(server.id))
         seconds = _down(facts, server.id) if server.should_run else None
         found.append(Downtime(server.name, role.tier, now.host if now else "", note, seconds, records))
-    return sorted(found, key=lambda each: (TIERS.index(each.policy), each.seconds or 0.0, each.name))
+    ranks = {tier: rank for rank, tier in enumerate((*facts.cast.tiers, ""))}
+    return sorted(found, key=lambda each: (ranks[each.policy], each.seconds or 0.0, each.name))
 
 
 def by_policy(found: Sequence[Downtime]) -> list[PolicyFigures]:
-    """Return the figures of each policy."""
-    return [_of_policy(tier, [each for each in found if each.policy == tier]) for tier in TIERS]
+    """Return the figures of each policy that brings servers back, in the order of *found*."""
+    tiers = dict.fromkeys(each.policy for each in found if each.policy)
+    return [_of_policy(tier, [each for each in found if each.policy == tier]) for tier in tiers]
 
 
 def seconds(facts: Facts) -> Seconds:

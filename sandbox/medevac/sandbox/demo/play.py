@@ -11,7 +11,6 @@ from rich.console import Console
 
 from medevac.sandbox.demo import report as reports
 from medevac.sandbox.demo.bare import run_bare
-from medevac.sandbox.demo.cast import draw
 from medevac.sandbox.demo.interruption import Interruption
 from medevac.sandbox.demo.report import Report
 from medevac.sandbox.demo.story import Options, Story
@@ -27,13 +26,14 @@ def play(options: Options, console: Console, *, json_file: Path | None = None, k
 
     The report goes to *json_file* too.  *keep*: the site stays up until we are asked to end.
     Raises KeyboardInterrupt when we are asked to end before that, with everything taken down; MedevacError where the
-    site cannot be brought up.
+    site cannot be brought up; ProblemsError for policies with errors.
     """
     # Without a handler kazoo's warnings about connections that we end ourselves would go to the terminal.
     logging.getLogger("kazoo").addHandler(logging.NullHandler())
+    cast = options.cast()
     with Interruption() as interruption:
         view: View = LiveView(console) if console.is_terminal else PlainView(console)
-        story = Story(options, draw(options.hosts, options.servers, options.seed), view, interruption)
+        story = Story(options, cast, view, interruption)
         site = SandboxSite(options.plan(story.cast), story.breathe)
         try:
             report = _perform(story, site, view)

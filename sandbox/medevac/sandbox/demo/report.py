@@ -64,6 +64,7 @@ def document(report: Report) -> dict[str, Any]:
         "servers_in_cloud": len(facts.before),
         "servers": len(facts.struck),
         "recovered": len(recovered(facts)),
+        "left": len(facts.left),
         "violations": report.violations,
         "conductor_killed": facts.takeover is not None,
         "http_requests_per_server": round(facts.http_requests / struck, 2),
@@ -114,10 +115,12 @@ def _timeline(report: Report, width: int) -> Iterator[Text]:
 
 def _policies(report: Report) -> Iterator[Text]:
     yield from _head("Down-time by policy", "by the ledger: guest ended to guest started elsewhere")
-    yield Text("  policy     servers  ran, run again    first   median     last", "dim")
-    for row in figures.by_policy(figures.downtimes(report.facts)):
+    rows = figures.by_policy(figures.downtimes(report.facts))
+    wide = max([10, *(len(row.policy) for row in rows)])
+    yield Text(f"  {'policy':<{wide}} servers  ran, run again    first   median     last", "dim")
+    for row in rows:
         times = "".join(f"{_seconds(each):>9}" for each in (row.first, row.median, row.last))
-        yield Text(f"  {row.policy:<10} {row.servers:>7} {row.back:>15}{times}")
+        yield Text(f"  {row.policy:<{wide}} {row.servers:>7} {row.back:>15}{times}")
 
 
 def _servers(downtimes: Sequence[Downtime], width: int) -> Iterator[Text]:
@@ -131,7 +134,7 @@ def _servers(downtimes: Sequence[Downtime], width: int) -> Iterator[Text]:
 def _down(downtime: Downtime) -> str:
     if downtime.seconds is not None:
         return _seconds(downtime.seconds)
-    return downtime.note if downtime.note == "stopped" else "never"
+    return downtime.note if downtime.note in ("stopped", "left") else "never"
 
 
 def _cost(report: Report) -> Iterator[Text]:
@@ -178,9 +181,10 @@ def _complaints(report: Report, width: int) -> Iterator[Text]:
 def _verdict(report: Report) -> Iterator[Text]:
     facts = report.facts
     yield Text()
-    back, total = len(recovered(facts)), len(facts.struck)
+    back, total, left = len(recovered(facts)), len(facts.promised), len(facts.left)
     if report.held:
-        yield Text(f"All {back} of {total} servers are back, and everything held.", "bold green")
+        rest = f", {left} stayed as the policies have it" if left else ""
+        yield Text(f"All {back} of {total} servers are back{rest}, and everything held.", "bold green")
     else:
         broken = sum(not each.held for each in report.checks)
         yield Text(f"{back} of {total} servers are back; {broken} of {len(report.checks)} rules broken.", "bold red")

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from medevac.sandbox.demo.cast import TIERS, Cast
+from medevac.sandbox.demo.cast import Cast
 from medevac.sandbox.demo.narrate import Line
 from medevac.sandbox.demo.observe import HostSeen, ServerSeen, Snapshot
 
@@ -31,7 +31,7 @@ class ServerDrawn:
     """One server on its host."""
 
     name: str
-    tier: str
+    kind: str
     stopped: bool
     standing: Standing
 
@@ -110,7 +110,7 @@ def steps_drawn(cast: Cast, struck: Collection[str], snapshot: Snapshot) -> list
         for n, step in enumerate(STEPS, 1)
     ]
     servers = [server for server in snapshot.servers if server.id in struck]
-    return drawn + [_tier(cast, tier, servers, said) for tier in TIERS]
+    return drawn + [_tier(cast, tier, servers, said) for tier in cast.tiers]
 
 
 def _tier(cast: Cast, tier: str, struck: Sequence[ServerSeen], said: Sequence[str]) -> StepDrawn:
@@ -140,4 +140,4 @@ def _drawn(cast: Cast, host: HostSeen, server: ServerSeen) -> ServerDrawn:
         standing = Standing.STRUCK
     else:
         standing = Standing.HOME
-    return ServerDrawn(server.name, role.tier, role.stopped, standing)
+    return ServerDrawn(server.name, role.kind or role.tier, role.stopped, standing)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from medevac.core import layout
 from medevac.core.journal import JournalEntry
+from medevac.flows.policy.reader import read_policies
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.demo import alerts, scene
-from medevac.sandbox.demo.cast import Cast
+from medevac.sandbox.demo.cast import Cast, draw
 from medevac.sandbox.demo.facts import Facts, Record, Run, Takeover
 from medevac.sandbox.demo.interruption import Interruption
 from medevac.sandbox.demo.narrate import Line, narrate
 from medevac.sandbox.demo.observe import Observer, ServerSeen, Snapshot
+from medevac.sandbox.demo.promises import with_promises
 from medevac.sandbox.demo.scene import Scene
 from medevac.sandbox.demo.view import View
 from medevac.sandbox.site import Plan, SandboxSite
@@ -45,6 +48,8 @@ class Options:
     evacuate_seconds: float = 2.0
     session_timeout: float = 4.0
     """Seconds of silence after which the other conductor takes over."""
+    policies: Path | None = None
+    """A directory of policies; None: the three of the demo."""
 
     def settings(self) -> Settings:
         """Return the knobs of the simulated cloud."""
@@ -52,7 +57,14 @@ class Options:
 
     def plan(self, cast: Cast) -> Plan:
         """Return what the site is made of."""
-        return Plan(cloud=cast.spec, settings=self.settings(), session_timeout=self.session_timeout)
+        return Plan(
+            cloud=cast.spec, settings=self.settings(), session_timeout=self.session_timeout, policies=self.policies
+        )
+
+    def cast(self) -> Cast:
+        """Return who takes part.  Raises ProblemsError for policies with errors, NothingPromisedError for idle ones."""
+        drawn = draw(self.hosts, self.servers, self.seed)
+        return drawn if self.policies is None else with_promises(drawn, read_policies(self.policies))
 
 
 class Story:
@@ -161,9 +173,9 @@ class Story:
         """Tell whether half of the servers are back, others are on their way, and somebody is in charge of that."""
         if not self.options.kill or self._takeover is not None or not snapshot.owner:
             return False
-        struck = [server for server in snapshot.servers if server.id in self._struck_ids]
-        half_way = 2 * sum(scene.is_back(self.cast, server) for server in struck) >= len(struck)
-        return half_way and any(scene.is_moving(server) for server in struck)
+        promised = self._promised(snapshot)
+        half_way = 2 * sum(scene.is_back(self.cast, server) for server in promised) >= len(promised)
+        return half_way and any(scene.is_moving(server) for server in promised)
 
     def _kill(self, site: SandboxSite, snapshot: Snapshot) -> None:
         child = site.worker_of(snapshot.owner)
@@ -206,9 +218,14 @@ class Story:
         victim = self.cast.victim
         if snapshot.incident is None:
             return f"{victim} is cut off"
+        promised = self._promised(snapshot)
+        back = sum(scene.is_back(self.cast, server) for server in promised)
+        return f"{victim} is lost: {back} of its {len(promised)} servers are back"
+
+    def _promised(self, snapshot: Snapshot) -> list[ServerSeen]:
+        """Return the servers of the dead host that some policy brings back, as they are."""
         struck = [server for server in snapshot.servers if server.id in self._struck_ids]
-        back = sum(scene.is_back(self.cast, server) for server in struck)
-        return f"{victim} is lost: {back} of its {len(struck)} servers are back"
+        return [server for server in struck if self.cast.comes_back(server.name)]
 
     def _workers(self, site: SandboxSite, snapshot: Snapshot) -> dict[str, str]:
         doing = {child.name: "up" for child in site.triages}

@@ -124,11 +124,11 @@ def _hosts(hosts: Iterable[HostDrawn], width: int) -> Table:
 
 
 def _servers(servers: Iterable[ServerDrawn], room: int) -> Text:
-    drawn = sorted(servers, key=lambda each: (list(LETTERS).index(each.tier), each.name))
+    drawn = sorted(servers, key=lambda each: (list(LETTERS).index(each.kind), each.name))
     gap = " " if 2 * len(drawn) <= room else ""
     text = Text()
     for server in drawn:
-        text.append(LETTERS[server.tier], _STYLES[server.standing] + (" dim underline" if server.stopped else ""))
+        text.append(LETTERS[server.kind], _STYLES[server.standing] + (" dim underline" if server.stopped else ""))
         text.append(gap)
     return text
 
