@@ -320,7 +320,14 @@ def _found_on(life: Life, standing: Standing) -> Judgement:
         return _suspect(life, replace(suspicion, facts={**facts, "paused": "yes"}))
     if (standing.state, standing.reason) == (State.PAUSED, Paused.IOERROR):
         return _paused_by_disk(life, facts)
-    return life, NotAnEvent(f"{facts['state']}: no failure")
+    return _without_what_is_over(life), NotAnEvent(f"{facts['state']}: no failure")
+
+
+def _without_what_is_over(life: Life) -> Life:
+    """Drop the suspicion of what would have left the server paused or off: it was found otherwise."""
+    suspicion = life.suspicion
+    over = suspicion and (suspicion.cause in {"panic", "disk"} or suspicion.facts.get("paused") == "yes")
+    return replace(life, suspicion=None) if over else life
 
 
 def gone(life: Life) -> Judgement:

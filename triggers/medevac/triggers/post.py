@@ -1,7 +1,8 @@
 """Posting events to the intake of a site: one create for each, everything together within a time limit.
 
-Used by processes that live for a moment.  Nothing here waits for ZooKeeper longer than it was told to, however
-ZooKeeper is broken, and creating an event that exists is success: two processes may post the same spool file.
+Used by processes that live for a moment, and by the libvirt listener, which keeps one session.  Nothing here waits
+for ZooKeeper longer than it was told to, however ZooKeeper is broken, and creating an event that exists is success:
+two processes may post the same spool file.
 """
 
 from __future__ import annotations
@@ -51,16 +52,19 @@ class _Handler(SequentialThreadingHandler):  # type: ignore[misc] # kazoo ships 
 class Poster:
     """One ZooKeeper session for a few creates.  A context manager; connecting goes on in the background."""
 
-    def __init__(self, address: str, seconds: float, *, patience: float | None = None) -> None:
+    def __init__(
+        self, address: str, seconds: float, *, patience: float | None = None, longest_pause: float = 0.2
+    ) -> None:
         """Start connecting to *address* (host:port,host:port/path); all calls together may take *seconds*.
 
-        *patience* limits each single call.  Raises StoreUnreachableError when the address cannot be read.
+        *patience* limits each single call; *longest_pause* is that between two tries to connect, in seconds.
+        Raises StoreUnreachableError when the address cannot be read.
         """
         self.address = address
         self._end = time.monotonic() + seconds
         self._patience = patience or seconds
         try:
-            self._client = _client(address, self._patience)
+            self._client = _client(address, self._patience, longest_pause)
         except (ValueError, TypeError, KazooException) as error:
             raise StoreUnreachableError(f"{address!r} is no ZooKeeper address (host:port,host:port/path)") from error
         self._connected = self._client.start_async()
@@ -124,11 +128,11 @@ def _say_goodbye(client: KazooClient) -> None:
         client.close()
 
 
-def _client(address: str, seconds: float) -> KazooClient:
+def _client(address: str, seconds: float, longest_pause: float) -> KazooClient:
     hosts = max(1, address.count(",") + 1)
     handler = _Handler(seconds / hosts)
     retry = KazooRetry(
-        max_tries=-1, delay=0.02, backoff=2, max_jitter=0.2, max_delay=0.2, sleep_func=handler.sleep_func
+        max_tries=-1, delay=0.02, backoff=2, max_jitter=0.2, max_delay=longest_pause, sleep_func=handler.sleep_func
     )
     # The shortest session that the server grants: a left one costs it least.
     return KazooClient(
