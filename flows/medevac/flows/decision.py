@@ -9,6 +9,7 @@ from typing import Any
 from medevac.core.incident import Incident
 from medevac.flows import factory
 from medevac.flows.brief import Brief
+from medevac.flows.ordering import in_order
 from medevac.flows.plan import Settings
 from medevac.flows.policy.language import Policy, PolicySet, Priority
 from medevac.flows.policy.matching import matches
@@ -36,7 +37,7 @@ def decide(incident: Incident, service: HostService, policy_set: PolicySet, sett
         return Decision(
             recover=False, reason=f"no policy answers {failure} for hosts like {service.host} in zone {service.zone}"
         )
-    moving = factory.in_order(policies, failure)
+    moving = in_order(policies, failure)
     if not moving:
         return Decision(recover=False, reason=f"every policy leaves its servers alone on {failure}: {_names(policies)}")
     brief = Brief(

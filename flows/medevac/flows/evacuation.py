@@ -14,6 +14,9 @@ from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns
 
+OWNER_LOCKED = "its owner locked it meanwhile"
+"""Why a server is skipped that is still there: those that wait for it wait in vain."""
+
 
 class Phase(enum.StrEnum):
     """Where one server stands."""
@@ -251,8 +254,10 @@ class Wave:
     def keep_order(self, now: float, seen: Mapping[str, Server]) -> tuple[list[str], list[Journey]]:
         """Let those go whose turn has come; return what is to be told of others, and the journeys that end by it."""
         for server_id, journey in self._journeys.items():
-            if journey.phase in (Phase.FAILED, Phase.SKIPPED):
+            if journey.phase is Phase.FAILED or journey.reason == OWNER_LOCKED:
                 self.turns.lose(server_id, journey.reason)
+            elif journey.phase is Phase.SKIPPED:  # deleted, or somebody else's matter now
+                self.turns.excuse(server_id, now)
         for server_id, _ in self.turns.questions():
             if server_id not in self._journeys and server_id not in self._live:
                 found = seen.get(server_id)

@@ -14,6 +14,7 @@ from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows import compiling
 from medevac.flows.brief import Brief
+from medevac.flows.ordering import in_order
 from medevac.flows.policy.language import Ending, Policy
 from medevac.flows.policy.stored import from_document, to_document
 from medevac.flows.steps.base import Step
@@ -53,12 +54,6 @@ def assemble(brief: Brief, policies: Sequence[Policy]) -> linear_flow.Flow:
         flow.add(*compiling.atoms(brief, policy))
     flow.add(*_ending(brief, moving))
     return flow
-
-
-def in_order(policies: Sequence[Policy], failure: str) -> list[Policy]:
-    """Return the policies that move servers, most urgent first; equals keep their precedence."""
-    moving = [p for p in policies if failure in p.when and p.when[failure].moves]
-    return sorted(moving, key=lambda policy: policy.priority.rank)
 
 
 def _ending(brief: Brief, moving: Sequence[Policy]) -> list[Step]:

@@ -13,7 +13,7 @@ from medevac.core.incident import Incident, IncidentState, incident_id
 from medevac.flows.abilities import abilities
 from medevac.flows.brief import Brief
 from medevac.flows.decision import Decision, concerned, decide
-from medevac.flows.factory import in_order
+from medevac.flows.ordering import in_order
 from medevac.flows.plan import Plan, Settings
 from medevac.flows.policy.language import Policy, PolicySet
 from medevac.flows.policy.matching import Verdict, winner

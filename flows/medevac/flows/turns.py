@@ -90,6 +90,12 @@ class Turns:
         """Note that what *question* asks for was seen."""
         self._ready.setdefault(question, now)
 
+    def excuse(self, server_id: str, now: float) -> None:
+        """Note that nobody has to wait for the server."""
+        for question in self.questions():
+            if question[0] == server_id:
+                self.see(question, now)
+
     def lose(self, server_id: str, reason: str) -> None:
         """Note that the server will not come back in this recovery."""
         self._lost.setdefault(server_id, reason)

@@ -6,88 +6,21 @@ from dataclasses import replace
 
 import pytest
 
+from medevac.core.errors import RefusedError
 from medevac.flows.plan import Settings
-from medevac.flows.policy.duration import Duration
-from medevac.flows.policy.language import (
-    After,
-    Disable,
-    Evacuate,
-    Fence,
-    Flow,
-    Match,
-    Patience,
-    Policy,
-    Priority,
-    Readiness,
-    Ready,
-    Verify,
-)
+from medevac.flows.policy.language import Priority, Readiness, Ready
 from medevac.flows.policy.wishes import Owners, Wish
-from medevac.sandbox.cloud.model import actions, verdict
+from medevac.sandbox.cloud.model import actions
 from medevac.sandbox.cloud.model.catalog import ServerGroup
-from medevac.sandbox.fakes import START
-from tests.unit.flows.recovering import SITE, Recovery, policy, trying
+from medevac.sandbox.fakes import START, FakeCloud
+from tests.unit.flows.recovering import SITE, policy, trying
+from tests.unit.flows.tiers import Tiers, after, assert_clean, tier
 
 OLD = "2.94"
 """The newest microversion that cannot hold."""
 VERSIONS = pytest.mark.parametrize("version", ["2.96", OLD])
-
-
-def tier(role: str, *after: After, priority: Priority = Priority.NORMAL, evacuate: Evacuate | None = None) -> Policy:
-    """Return a policy for the servers of *role*."""
-    steps = (Fence(), Disable(), evacuate or Evacuate(), Verify())
-    match = Match(metadata={"role": (role,)})
-    return Policy(name=role, match=match, priority=priority, after=after, when={"host.down": Flow(steps)})
-
-
-def after(
-    role: str, ready: Ready | None = None, delay: float = 0, timeout: float = 600, then: str = "continue"
-) -> After:
-    return After(
-        match=Match(metadata={"role": (role,)}),
-        ready=ready or Ready(),
-        delay=Duration(delay),
-        timeout=Duration(timeout),
-        then=Patience(then),
-    )
-
-
 THREE = (tier("web", after("app")), tier("app", after("db")), tier("db"))
 """The tiers in the order in which their policies come, which is not that of the starts."""
-
-
-class Tiers(Recovery):
-    """A recovery whose servers have the role that their name begins with."""
-
-    def __init__(self, *servers: str, version: str = "2.96", **states: str) -> None:
-        super().__init__(*servers, **states)
-        self.world.settings = replace(self.world.settings, max_microversion=version)
-        for server in self.world.servers.values():
-            server.metadata["role"] = server.name.partition("-")[0]
-
-    def started(self) -> dict[str, float]:
-        """Return when each guest began to run on its new host, as the ledger has it."""
-        runs = [run for run in self.world.ledger.runs if run.why_started != "built"]
-        names = {server.id: server.name for server in self.world.servers.values()}
-        assert len(runs) == len({run.server_id for run in runs})
-        return {names[run.server_id]: run.started_at - START for run in runs}
-
-    def held(self) -> set[str]:
-        """Return the servers that Nova was asked to leave shut off."""
-        records = self.world.migrations.values()
-        return {self.world.servers[m.server_id].name for m in records if m.stopped_at_destination}
-
-    def ports(self, name: str, number: int, at: float) -> None:
-        """Let a port of the server open *at* seconds after the beginning."""
-        server = self.server(name)
-        server.addresses = [f"10.0.0.{server.number}"]
-        self.site.prober.open(server.addresses[0], number, START + at)
-
-
-def assert_clean(recovery: Recovery) -> None:
-    with recovery.world.settled() as world:
-        assert verdict.violations(world) == ()
-        assert verdict.check_all_running(world) == ()
 
 
 @VERSIONS
@@ -295,3 +228,102 @@ def test_a_server_that_its_owner_starts_before_its_turn_runs() -> None:
     assert recovery.started()["app-1"] == pytest.approx(20, abs=1)
     assert recovery.calls() == 2
     assert_clean(recovery)
+
+
+def test_each_link_of_a_chain_has_its_time_from_when_the_one_before_it_could_start() -> None:
+    recovery = Tiers("web-1", "app-1", "db-1")
+    recovery.ports("db-1", 1, at=50)
+    recovery.ports("app-1", 1, at=100)
+    port = Ready(Readiness.PORT, 1)
+    web = tier("web", after("app", port, timeout=60, then="stop"))
+    recovery.run(web, tier("app", after("db", port, timeout=60, then="stop")), tier("db"))
+    assert set(recovery.results().values()) == {"recovered"}
+    assert recovery.started()["web-1"] >= 100
+
+
+@VERSIONS
+def test_nobody_waits_for_a_server_that_its_owner_deletes_meanwhile(version: str) -> None:
+    recovery = Tiers("app-1", "db-1", version=version)
+    recovery.ports("db-1", 1, at=300)
+    recovery.after(20, lambda: actions.delete(recovery.world, recovery.server("db-1").id))
+    recovery.run(tier("app", after("db", Ready(Readiness.PORT, 1), then="stop")), tier("db"))
+    assert recovery.results()["app-1"] == "recovered"
+    assert recovery.started()["app-1"] < 35
+
+
+def test_nobody_waits_for_a_server_that_is_gone_before_it_was_asked_for_again() -> None:
+    recovery = Tiers("app-1", "db-1")
+    recovery.world.mishaps.refuse_claims = {"spare-1": 1, "spare-2": 1}
+    recovery.after(5, lambda: actions.delete(recovery.world, recovery.server("db-1").id))
+    recovery.run(tier("app", after("db", then="stop"), evacuate=trying(3)), tier("db"))
+    assert recovery.results() == {"app-1": "recovered", "db-1": "skipped"}
+
+
+def test_a_server_that_is_deleted_while_it_is_held_is_skipped() -> None:
+    recovery = Tiers("app-1", "db-1")
+    recovery.ports("db-1", 1, at=60)
+    recovery.after(20, lambda: actions.delete(recovery.world, recovery.server("app-1").id))
+    recovery.run(tier("app", after("db", Ready(Readiness.PORT, 1))), tier("db"))
+    assert recovery.results() == {"app-1": "skipped", "db-1": "recovered"}
+
+
+def test_a_held_server_whose_first_try_failed_would_run_so_it_is_tried_again_in_its_turn() -> None:
+    recovery = Tiers("app-1", "db-1")
+    recovery.ports("db-1", 1, at=90)
+    recovery.world.mishaps.fail_spawns["spare-1"] = 1
+    recovery.world.mishaps.fail_spawns["spare-2"] = 1
+    fast = trying(3, wait=1)
+    recovery.run(tier("app", after("db", Ready(Readiness.PORT, 1)), evacuate=fast), tier("db", evacuate=fast))
+    assert set(recovery.results().values()) == {"recovered"}
+    assert recovery.started()["app-1"] >= 90
+    assert_clean(recovery)
+
+
+def test_silent_ports_do_not_hold_up_those_who_wait_for_something_else() -> None:
+    recovery = Tiers("app-1", "x-1", "y-1", *(f"db-{number}" for number in range(8)))
+    for number in range(8):
+        recovery.ports(f"db-{number}", 1, at=200)
+    recovery.run(tier("app", after("db", Ready(Readiness.PORT, 1))), tier("x", after("y")), tier("y"), tier("db"))
+    at = recovery.started()
+    assert at["x-1"] < at["y-1"] + 7
+    assert at["app-1"] >= 200
+    assert_clean(recovery)
+
+
+@pytest.mark.parametrize("then", ["continue", "stop"])
+def test_a_later_tier_does_not_wait_for_what_an_earlier_one_failed_to_bring_back(then: str) -> None:
+    recovery = Tiers("web-1", "db-1")
+    recovery.server("db-1").pinned_zone = "nowhere"
+    db = tier("db", priority=Priority.CRITICAL, evacuate=trying(1, wait=5))
+    recovery.run(tier("web", after("db", then=then)), db)
+    assert recovery.results()["web-1"] == ("recovered" if then == "continue" else "failed")
+    assert recovery.seconds() < 120
+    assert "nobody is bringing it back" in recovery.told()
+
+
+def test_owners_that_lock_what_is_waited_for_keep_those_waiting_in_vain() -> None:
+    recovery = Tiers("app-1", "db-1", version=OLD)
+    recovery.world.mishaps.refuse_claims = {"spare-1": 1, "spare-2": 1}
+    recovery.after(5, lambda: actions.lock(recovery.world, recovery.server("db-1").id))
+    recovery.run(tier("app", after("db", then="stop"), evacuate=trying(3)), tier("db"))
+    assert recovery.results() == {"app-1": "failed", "db-1": "skipped"}
+    assert "its owner locked it meanwhile" in recovery.rows()["app-1"]["reason"]
+
+
+class OldComputes(FakeCloud):
+    """A cloud whose API can hold, and some of whose nova-computes are too old for it."""
+
+    def evacuate(self, server_id: str, hold: bool = False) -> None:  # noqa: FBT002 - as the port says
+        """Refuse to hold, as Nova's API does then."""
+        if hold:
+            raise RefusedError("a compute service is too old (400)")
+        super().evacuate(server_id)
+
+
+def test_where_nova_refuses_to_hold_the_evacuations_themselves_are_ordered() -> None:
+    recovery = Tiers("app-1", "db-1")
+    recovery.site.cloud = OldComputes(recovery.world)
+    recovery.run(tier("app", after("db"), evacuate=trying(0)), tier("db"))
+    assert set(recovery.results().values()) == {"recovered"}
+    assert "Nova refused to hold app-1" in recovery.told()
+    assert recovery.started()["db-1"] < recovery.started()["app-1"]

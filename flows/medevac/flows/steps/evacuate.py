@@ -10,7 +10,7 @@ from medevac.core.errors import CloudUnavailableError, ConflictError, NotFoundEr
 from medevac.core.journal import JournalEntry
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
-from medevac.flows.evacuation import Journey, Limits, Wave
+from medevac.flows.evacuation import OWNER_LOCKED, Journey, Limits, Wave
 from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
@@ -197,5 +197,5 @@ def _owner_took(planned: PlannedServer, seen: Server | None) -> str:
     if seen.task_state in OWNER_DELETES:
         return "its owner is deleting it"
     if seen.locked and not planned.locked:
-        return "its owner locked it meanwhile"
+        return OWNER_LOCKED
     return ""
