@@ -37,7 +37,9 @@ COMMANDS = {
     "event": Entry("medevac.cli.event:group", "What was seen: post, list, replay.", "cli"),
     "incident": Entry("medevac.cli.incident:group", "What failed, and where its recovery stands.", "worker"),
     "job": Entry("medevac.cli.job:group", "What is on the board, and who works on it.", "worker"),
+    "pacemaker": Entry("medevac.cli.pacemaker:group", "Connect a Pacemaker cluster: install, check.", "cli"),
     "policy": Entry("medevac.cli.policy:group", "What shall be recovered how: check, explain, plan, test.", "worker"),
+    "site": Entry("medevac.cli.site:group", "How the site stands, and what needs a human.", "worker"),
     "worker": Entry("medevac.cli.worker:command", "Run triage and a conductor.", "worker"),
 }
 

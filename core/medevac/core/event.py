@@ -33,6 +33,8 @@ class EventKind(enum.StrEnum):
     """The server is off, and only Nova can tell whether somebody wanted that: libvirt was not asked, or forgot."""
     LIBVIRT_DOWN = "libvirt.down"
     """The host's libvirt is away or answers nobody; its servers run on."""
+    TEST = "test"
+    """Somebody tries whether events arrive; nothing has happened."""
     UNCLASSIFIED = "unclassified"
     """It could be an event, but its parts could not be understood; kept for a human."""
 

@@ -153,6 +153,12 @@ def test_unfencing_switches_a_host_on_and_is_no_event() -> None:
     assert isinstance(judge(unreadable), NotAnEvent)
 
 
+def test_a_made_up_alert_is_a_test_and_says_nothing_about_a_host() -> None:
+    event = event_of({"CRM_alert_kind": "medevac-test", "CRM_alert_node": "node1", "CRM_alert_trial": "7"})
+    assert event.kind == EventKind.TEST
+    assert event.facts["CRM_alert_trial"] == "7"
+
+
 def test_unknown_kinds_are_left_to_a_human_and_an_empty_environment_is_nothing() -> None:
     assert event_of(changed(kind="fencing2")).kind == EventKind.UNCLASSIFIED
     assert event_of({"CRM_alert_node": "compute3"}).kind == EventKind.UNCLASSIFIED

@@ -15,6 +15,8 @@ from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event
 SOURCE = "pacemaker"
 UNKNOWN_HOST = "?"
 """The subject's name where no host can be told; no host can be called so."""
+TEST_ALERT = "medevac-test"
+"""The kind of alert that `medevac pacemaker` makes up to see whether events arrive; Pacemaker sends none of it."""
 TAG = "medevac"
 """The tag under which medevac itself asks Pacemaker to fence (stonith_admin --tag)."""
 RAW_LIMIT = 1024
@@ -95,6 +97,8 @@ def _judge(alert: Mapping[str, str]) -> _Finding | NotAnEvent:
         return NotAnEvent("a resource alert: only fencing and node alerts tell about hosts")
     if kind == "attribute":
         return NotAnEvent("an attribute alert: Pacemaker repeats and drops them, so nothing is built on them")
+    if kind == TEST_ALERT:
+        return _Finding(EventKind.TEST, {})
     if kind not in {"fencing", "node"}:
         return _unclassified(f"unknown kind of alert {kind[:80]!r}") if alert else NotAnEvent("not called by Pacemaker")
     if not is_host_name(alert.get("node", "")):

@@ -249,6 +249,8 @@ def _asks_for_nothing(event: Event) -> str:
     """Return why *event* starts nothing, or nothing when it does (the whitelist of docs/triggers.md)."""
     if event.kind is EventKind.HOST_LOST:
         return "a lost connection alone proves nothing: a planned stop looks the same"
+    if event.kind is EventKind.TEST:
+        return "a test: events arrive, and nothing has happened"
     if event.kind is EventKind.UNCLASSIFIED:
         return "it could not be understood; its raw values are kept here"
     if not event.kind.startswith("host."):

@@ -1,0 +1,113 @@
+"""`medevac pacemaker` against what real clusters answered: the commands of Pacemaker are stood in for by its words."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+from medevac.core import layout
+from medevac.core.event import Event, EventKind
+from medevac.core.handled import Handled, Outcome
+from medevac.core.wire import decode, encode
+from medevac.triggers.pacemaker_status import parse_status
+from medevac.triggers.reconcile import fencing_event
+from tests.fixtures.agent import BIN
+
+CAPTURED = Path(__file__).parent.parent.parent / "data" / "pacemaker-status"
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """Return a folder of commands that print what a cluster printed, the fencing a moment ago."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (moment,) = {each.completed for each in parse_status((CAPTURED / "fenced.xml").read_text()).fencings}
+    then = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(moment))
+    now = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(time.time() - 20))
+    fenced = (CAPTURED / "fenced.xml").read_text().replace(then, now)
+    assert now in fenced
+    say(folder, "crm_mon", fenced)
+    say(folder, "cibadmin", (CAPTURED / "configuration.xml").read_text())
+    return folder
+
+
+def say(folder: Path, command: str, text: str) -> None:
+    (folder / f"{command}.txt").write_text(text)
+    script = folder / command
+    script.write_text(f"#!/bin/sh\nexec /bin/cat {folder}/{command}.txt\n")
+    script.chmod(0o755)
+
+
+def medevac(words: Path, *arguments: str, zookeeper: str = "127.0.0.1:1/x") -> tuple[int, str, str]:
+    told = {**os.environ, "PATH": str(words), "MEDEVAC_ZOOKEEPER": zookeeper}
+    command = [BIN / "medevac", "pacemaker", *arguments]
+    ended = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def reconcile(words: Path, zookeeper: str, memory: Path) -> list[dict[str, str]]:
+    code, printed, said = medevac(words, "reconcile", "--json", "--state", str(memory), zookeeper=zookeeper)
+    assert (code, said) == (0, "")
+    found = json.loads(printed)
+    assert isinstance(found, list)
+    return found
+
+
+def waiting(zk: KazooClient) -> list[Event]:
+    return [decode(Event, zk.get(layout.event(name))[0]) for name in sorted(zk.get_children(layout.EVENTS))]
+
+
+def test_a_death_that_nobody_told_is_posted_once_by_all_nodes(
+    words: Path, zk: KazooClient, zk_hosts: str, tmp_path: Path
+) -> None:
+    posted = [reconcile(words, zk_hosts, tmp_path / node) for node in ("node1", "node2", "node1")]
+    assert [[each["kind"] for each in run] for run in posted] == [["host.fenced", "host.member"], ["host.member"], []]
+    fenced = [event for event in waiting(zk) if event.kind is EventKind.HOST_FENCED]
+    assert [event.subject.name for event in fenced] == ["compute1"]
+
+
+def test_a_death_that_an_alert_told_and_triage_settled_is_not_posted_again(
+    words: Path, zk: KazooClient, zk_hosts: str, tmp_path: Path
+) -> None:
+    (fencing,) = parse_status((words / "crm_mon.txt").read_text()).fencings
+    told = fencing_event(fencing, "node3")
+    handled = Handled(told, Outcome.INCIDENT, "", time.time())
+    zk.create(layout.handled(f"{int(told.seen_at * 1e6):016x}-0badcafe"), encode(handled))
+    assert [each["kind"] for each in reconcile(words, zk_hosts, tmp_path / "memory")] == ["host.member"]
+
+
+def test_without_zookeeper_nothing_is_remembered_and_the_next_run_posts(
+    words: Path, zk: KazooClient, zk_hosts: str, tmp_path: Path
+) -> None:
+    code, _, said = medevac(words, "reconcile", "--state", str(tmp_path / "memory"))
+    assert code == 3
+    assert "did not answer" in said
+    assert not (tmp_path / "memory").exists()
+    assert len(reconcile(words, zk_hosts, tmp_path / "memory")) == 2
+
+
+def test_check_exits_1_and_says_what_would_fail(words: Path) -> None:
+    code, printed, said = medevac(words, "check", "--json")
+    assert (code, said) == (1, "")
+    assert [each["about"] for each in json.loads(printed)] == ["alert", "fence-compute2"]
+
+
+@pytest.mark.parametrize("command", [("check",), ("install",), ("remove",), ("reconcile",)])
+def test_away_from_a_cluster_one_line_says_where_to_run_it(command: tuple[str], tmp_path: Path) -> None:
+    code, _, said = medevac(tmp_path, *command)
+    assert code == 3
+    assert said.count("\n") == 1
+    assert "run this on a full cluster node" in said
+
+
+def test_a_command_that_fails_is_quoted(words: Path) -> None:
+    (words / "cibadmin").write_text("#!/bin/sh\necho 'Transport endpoint is not connected' >&2; exit 102\n")
+    code, _, said = medevac(words, "check")
+    assert code == 3
+    assert "Transport endpoint is not connected" in said
