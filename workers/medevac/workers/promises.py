@@ -24,6 +24,12 @@ class Promises:
         self._lock = threading.Lock()
         self._signature = _signature(folder)
         self._good = read_policies(folder)
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Return what is wrong with the files as they are now; empty when the set that holds is theirs."""
+        return self._problem
 
     def current(self) -> PolicySet:
         """Return the last good policy set, looking first whether a file has changed."""
@@ -38,14 +44,24 @@ class Promises:
         try:
             self._good = read_policies(self._folder)
         except MedevacError as error:
+            self._problem = str(error)
             log.critical(
                 "the policies in %s are broken, set %s still holds: %s", self._folder, self._good.digest, error
             )
         else:
+            self._problem = ""
             log.info("policies %s hold now", self._good.digest)
 
 
 def _signature(folder: Path) -> Signature:
-    """Return what changes when a policy file is written, added or removed."""
-    files = sorted(folder.glob("*.y*ml")) if folder.is_dir() else [folder]
-    return tuple((str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files)
+    """Return what changes when a file below *folder* is written, added or removed."""
+    files = sorted(folder.rglob("*.y*ml")) if folder.is_dir() else [folder]
+    return tuple(_look(file) for file in files)
+
+
+def _look(file: Path) -> tuple[str, int, int]:
+    try:
+        stat = file.stat()
+    except OSError:
+        return str(file), 0, 0  # removed since it was listed; the reader says what is wrong
+    return str(file), stat.st_mtime_ns, stat.st_size

@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
-from medevac.core import layout
+from medevac.core.errors import StoreUnreachableError
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
+from medevac.workers import roll
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.intake import Desk, Intake
@@ -25,14 +27,17 @@ from medevac.workers.notify import AppriseNotifier
 from medevac.workers.openstack import nova
 from medevac.workers.promises import Promises
 from medevac.workers.recovery import Recovery
+from medevac.workers.roll import RollEntry
 from medevac.workers.site import Site
 from medevac.workers.triage import Triage
-from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, bounded, connect, disconnect, ensure_layout
+from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, connect, disconnect, ensure_layout
 
 log = logging.getLogger(__name__)
 
 LOST = 75
 """Exit code (EX_TEMPFAIL): ZooKeeper stayed away; the service manager starts the worker again, under a new name."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the policy files."""
 GRACE = 10.0
 """Seconds that a step under way is given when the worker is told to stop; killing it is safe, only less tidy."""
 SIDE_BY_SIDE = 4
@@ -73,6 +78,7 @@ class Worker:
         self._cloud: Cloud = nova.connect(site.cloud or None)
         self._fencer: Fencer = AgentFencer([device.device() for device in site.fencing])
         self._clock = SystemClock()
+        self._started_at = self._clock.now()
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -83,16 +89,41 @@ class Worker:
         watch = SessionWatch(client, self._lost, limit=self._roles.session_timeout / 2)
         try:
             ensure_layout(client)
-            bounded(client.create_async(f"{layout.WORKERS}/{self.name}", ephemeral=True))
+            told = self._entry()
+            roll.enter(client, told)
             stops = [start(client) for start in self._parts()]
             log.info("worker %s is ready", self.name)
-            self._stopping.wait()
+            self._keep_telling(client, told)
             log.info("worker %s stops", self.name)
             for stop in stops:
                 stop()
         finally:
             watch.close()
             disconnect(client)
+
+    def _keep_telling(self, client: KazooClient, told: RollEntry) -> None:
+        """Read the policies again when their files change, also while nothing fails, until told to stop."""
+        while not self._stopping.wait(LOOK_EVERY):
+            self._promises.current()
+            news = self._entry()
+            if news != told:
+                try:
+                    roll.change(client, news)
+                except (StoreUnreachableError, NoNodeError):
+                    continue  # SessionWatch ends the process if ZooKeeper stays away
+                told = news
+
+    def _entry(self) -> RollEntry:
+        return RollEntry(
+            name=self.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=self._started_at,
+            triage=self._roles.triage,
+            conductor=self._roles.conductor,
+            policy_set=self._promises.current().digest,
+            policy_problem=self._promises.problem,
+        )
 
     def _parts(self) -> list[Callable[[KazooClient], Callable[[], None]]]:
         parts: list[Callable[[KazooClient], Callable[[], None]]] = []

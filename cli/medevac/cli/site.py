@@ -1,0 +1,81 @@
+"""The commands about the site as a whole."""
+
+from __future__ import annotations
+
+import click
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from medevac.cli import options, output
+from medevac.cli.zookeeper import store
+from medevac.core.wire import to_plain
+from medevac.workers.status import SiteStatus, look
+
+
+@click.group()
+def group() -> None:
+    """See how the site stands."""
+
+
+@group.command()
+@options.zookeeper
+@options.as_json
+@click.option("--prometheus", is_flag=True, help="Print metrics, for node_exporter's textfile collector.")
+def status(zookeeper: str, as_json: bool, prometheus: bool) -> int:
+    """Show workers, leader, policies in force, what waits, and what needs a human (then the exit code is 1)."""
+    with store(zookeeper) as client:
+        found = look(client)
+    if prometheus:
+        click.echo(metrics(found), nl=False)
+    elif as_json:
+        output.as_json({**to_plain(found), "problems": list(found.problems)})
+    else:
+        _show(found)
+    return 1 if found.problems else 0
+
+
+def metrics(found: SiteStatus) -> str:
+    """Return *found* in Prometheus' text format."""
+    registry = CollectorRegistry()
+
+    def gauge(name: str, about: str, value: float, **labels: str) -> None:
+        made = Gauge(f"medevac_{name}", about, labelnames=tuple(labels), registry=registry)
+        (made.labels(**labels) if labels else made).set(value)
+
+    gauge("triage_leader", "1 when a worker leads triage", bool(found.leader))
+    gauge("conductors", "living workers that claim jobs", sum(worker.conductor for worker in found.workers))
+    gauge("events_waiting", "events that triage has not settled", found.events_waiting)
+    gauge("jobs_waiting", "jobs on the board that nobody has claimed", found.jobs_waiting)
+    gauge("jobs_claimed", "jobs on the board that a conductor works on", found.jobs_claimed)
+    gauge("parked_postings", "postings that no conductor can read", found.parked_postings)
+    about = "1 when the files are broken and an older set holds"
+    broken = Gauge("medevac_policies_broken", about, ["worker"], registry=registry)
+    for worker in found.workers:
+        broken.labels(worker=worker.name).set(bool(worker.policy_problem))
+    states = Gauge("medevac_incidents", "incidents that are kept, by state", ["state"], registry=registry)
+    for state, count in found.incidents.items():
+        states.labels(state=state).set(count)
+    return generate_latest(registry).decode()
+
+
+def _show(found: SiteStatus) -> None:
+    for problem in found.problems:
+        click.echo(f"PROBLEM: {problem}")
+    if not found.problems:
+        click.echo("All is well.")
+    click.echo()
+    rows = [
+        (
+            worker.name,
+            " and ".join(role for role, has in (("triage", worker.triage), ("conductor", worker.conductor)) if has),
+            "leads" if worker.name == found.leader else "",
+            output.moment(worker.started_at),
+            worker.policy_set,
+        )
+        for worker in found.workers
+    ]
+    output.table(("WORKER", "ROLE", "TRIAGE", "SINCE", "POLICIES"), rows)
+    click.echo()
+    click.echo(f"events waiting: {found.events_waiting}")
+    click.echo(f"jobs: {found.jobs_claimed} under way, {found.jobs_waiting} waiting")
+    kept = ", ".join(f"{count} {state}" for state, count in sorted(found.incidents.items()))
+    click.echo(f"incidents: {kept or 'none'}")
