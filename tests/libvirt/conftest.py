@@ -31,6 +31,7 @@ PROGRAMS = ("libvirtd", "virsh", "qemu-system-x86_64", "unshare", "busybox", "cp
 HOST = "compute-1"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

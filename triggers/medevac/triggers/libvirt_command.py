@@ -16,7 +16,7 @@ from medevac.triggers.notify import Notifier
 from medevac.triggers.outbox import Outbox
 
 DONE, PROBLEMS = 0, 1
-SPOOL = "/var/spool/medevac-libvirt"
+SPOOL = "/var/lib/medevac-libvirt/spool"
 STATE = "/var/lib/medevac-libvirt/servers.json"
 
 

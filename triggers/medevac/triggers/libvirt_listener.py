@@ -98,6 +98,10 @@ class Attempt:
             self._inbox.put(self._connect())
         except libvirt.libvirtError as error:
             self._inbox.put(Refused(self._number, str(error)))
+        except Exception as error:
+            # An attempt that never answers would count as stuck, and too many of those end all attempts.
+            log.exception("listening failed; please report this")
+            self._inbox.put(Refused(self._number, f"{type(error).__name__}: {error}"))
 
     def _connect(self) -> Connected:
         connection = libvirt.openReadOnly(self._options.uri)
