@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-import zlib
+import lzma
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -126,12 +126,12 @@ def read(plain: object) -> Standings:
 def packed(standings: Standings) -> str:
     """Return it as short text: TaskFlow keeps the values of every round of a control in one znode of 1 MiB."""
     plain = json.dumps(to_plain(standings), separators=(",", ":"))
-    return base64.b85encode(zlib.compress(plain.encode(), 9)).decode()
+    return base64.b85encode(lzma.compress(plain.encode(), lzma.FORMAT_ALONE)).decode()
 
 
 def unpacked(text: str) -> Standings:
     """Return what `packed` turned into *text*."""
-    return read(json.loads(zlib.decompress(base64.b85decode(text))))
+    return read(json.loads(lzma.decompress(base64.b85decode(text))))
 
 
 def joined(base: Standings, branches: Iterable[Standings]) -> Standings:

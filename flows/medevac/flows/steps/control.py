@@ -22,6 +22,11 @@ from medevac.flows.ports import Ports
 from medevac.flows.standing import Standing, Standings
 from medevac.flows.steps.staged import PolicyStep, Seat
 
+MOST_HISTORY = 900_000
+"""Characters of a controller's history: ZooKeeper takes no more than 1 MiB in one znode."""
+OVERHEAD = 5_000
+"""Characters of TaskFlow's own in each round: the traceback, mostly."""
+
 
 class AnotherRoundError(MedevacError):
     """Servers are left: the control goes on with its next round."""
@@ -186,8 +191,15 @@ class EndRound(_Around):
         if not left or before.ended or results[self.control.begun]["last"]:
             return after
         carried = standing.packed(after.since(standing.read(results[self._before])))
+        if not self._fits(carried, results[self.control.begun]["number"] + 1):
+            self.say(ports, f"no further round of {self.control.word}: what is stored of them would be too much")
+            return after
         sentence = f"{len(left)} servers are left: the next round of {self.control.word} is for them"
         raise AnotherRoundError(carried, sentence)
+
+    def _fits(self, carried: str, rounds: int) -> bool:
+        """Tell whether the history of so many *rounds*, each of which carries as much, has room in its znode."""
+        return rounds * (2 * len(carried) + OVERHEAD) < MOST_HISTORY
 
     def _is_left(self, server: Standing) -> bool:
         return server.last == Result.FAILED or (self.control.moves and server.open)
