@@ -298,6 +298,22 @@ def test_a_panic_is_held_back_until_libvirt_has_had_time_to_restart_the_server()
     assert isinstance(ripen(life, 1001.0 + PANIC_GRACE)[1], Finding)
 
 
+def test_a_server_that_was_resumed_and_hangs_again_is_told_again() -> None:
+    play = Play()
+    play.lives[SERVER] = begun(SERVER, 1000.0, 1)
+    for at in (1001.0, 1101.0):
+        play.see(Sighting(SERVER, at, EventId.LIFECYCLE, (Lifecycle.SUSPENDED, Suspended.WATCHDOG)))
+        play.pass_time(at + WATCHDOG_GRACE)
+        play.see(Sighting(SERVER, at + WATCHDOG_GRACE + 1, EventId.LIFECYCLE, (Lifecycle.RESUMED, 0)))
+    assert play.told == [("server.hung", "watchdog")] * 2
+
+
+def test_a_watchdog_that_resets_is_counted_at_once() -> None:
+    life, verdict = judge(begun(SERVER, 1000.0, 1), Sighting(SERVER, 1001.0, EventId.WATCHDOG, (codes.Watchdog.RESET,)))
+    assert isinstance(verdict, Finding)
+    assert (verdict.kind, verdict.facts["restarts"], life.restarts) == ("server.restarted", "1", 1)
+
+
 def test_an_error_of_a_disk_that_was_quiet_is_told_again() -> None:
     play = Play()
     for at in (1000.0, 1001.0, 1001.0 + DISK_QUIET):

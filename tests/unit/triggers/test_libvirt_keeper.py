@@ -84,6 +84,16 @@ def test_a_server_that_is_not_there_any_more_was_moved_or_deleted(
     assert (kept.running, told) == (0, [])
 
 
+def test_a_server_that_is_off_is_not_written_down(keeper: Callable[[], Keeper], tmp_path: Path) -> None:
+    kept = keeper()
+    kept.find([RUNNING], 1000.0)
+    kept.flush()
+    assert SERVER in (tmp_path / "state" / "servers.json").read_text()
+    kept.see(lifecycle(1001.0, Lifecycle.STOPPED, Stopped.DESTROYED))
+    kept.flush()
+    assert SERVER not in (tmp_path / "state" / "servers.json").read_text()
+
+
 def test_a_clock_that_was_set_back_between_two_listeners_hides_nothing(
     keeper: Callable[[], Keeper], told: list[Event]
 ) -> None:

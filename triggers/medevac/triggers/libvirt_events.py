@@ -227,7 +227,7 @@ def _rebooted(life: Life, _sighting: Sighting) -> Judgement:
 
 def _stopped(life: Life, sighting: Sighting) -> Judgement:
     detail, facts, suspicion = _detail(sighting), _event_facts(sighting), life.suspicion
-    ended = replace(life, running=False, domain=-1, suspicion=None, signalled=False, incoming=False)
+    ended = replace(life, running=False, domain=-1, suspicion=None, incoming=False)
     if life.incoming:
         return ended, NotAnEvent("a live migration to this host failed: the server is where it was")
     cause = suspicion.cause if suspicion and suspicion.cause in {"panic", "watchdog"} else ""
