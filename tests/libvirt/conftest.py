@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from kazoo.client import KazooClient
 
@@ -150,6 +151,13 @@ class Ear:
             self.process.send_signal(number)
             self.process.wait(20)
             self.process = None
+
+    def cost(self) -> str:
+        """Say what the listener's process has taken until now."""
+        assert self.process
+        process = psutil.Process(self.process.pid)
+        times = process.cpu_times()
+        return f"{process.memory_info().rss / 2**20:.0f} MiB, {times.user + times.system:.1f} s of processor time"
 
     def events(self) -> list[Event]:
         """Return what has arrived in ZooKeeper."""

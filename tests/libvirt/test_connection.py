@@ -91,3 +91,22 @@ def test_a_libvirtd_that_stays_away_is_told_once(ear: Ear, hypervisor: Hyperviso
     ear.wait_for("connected to", 2)
     assert len(ear.events()) == 1
     assert "Failed to connect" in ear.events()[0].facts["cause"]
+
+
+def test_two_hundred_servers_that_die_at_once_are_two_hundred_events(
+    ear: Ear, hypervisor: Hypervisor, virtualization: Any
+) -> None:
+    connection = virtualization.open(ear.uri)
+    xml = "<domain type='test'><name>many-{}</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+    domains = [connection.createXML(xml.format(number)) for number in range(200)]
+    ear.options = ("--canary", "1")
+    since = time.monotonic()
+    ear.start()
+    print(f"\n  {time.monotonic() - since:.2f} s from its start to 201 servers compared")  # noqa: T201 - a measurement
+    since = time.monotonic()
+    for number, domain in enumerate(domains):
+        domain.coreDump(str(ear.folder / f"core-{number}"), virtualization.VIR_DUMP_CRASH)
+    connection.close()
+    assert until(lambda: len(ear.client.get_children("/events")) >= 200, 60)
+    print(f"\n  {time.monotonic() - since:.2f} s for 200 events; {ear.cost()}")  # noqa: T201 - a measurement
+    assert len({event.subject.name for event in ear.events()}) == len(ear.events()) == 200

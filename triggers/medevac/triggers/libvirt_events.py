@@ -1,4 +1,4 @@
-"""What libvirt says about a server, to what happened to it (docs/triggers.md: what is an event and what is not).
+"""What libvirt says about a server, to what happened to it (docs/libvirt.md: what is an event and what is not).
 
 Pure: no clock, no files, no libvirt.  Each server has a Life, and every judgement returns the Life that follows from
 what was seen.  The streams of events were measured on libvirt 9.0.0 and qemu 7.2 (tests/data/libvirt-events).
