@@ -280,8 +280,8 @@ def test_a_held_server_whose_first_try_failed_would_run_so_it_is_tried_again_in_
 
 
 def test_silent_ports_do_not_hold_up_those_who_wait_for_something_else() -> None:
-    recovery = Tiers("app-1", "x-1", "y-1", *(f"db-{number}" for number in range(8)))
-    for number in range(8):
+    recovery = Tiers("app-1", "x-1", "y-1", *(f"db-{number}" for number in range(16)))
+    for number in range(16):
         recovery.ports(f"db-{number}", 1, at=200)
     recovery.run(tier("app", after("db", Ready(Readiness.PORT, 1))), tier("x", after("y")), tier("y"), tier("db"))
     at = recovery.started()
