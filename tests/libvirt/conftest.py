@@ -85,10 +85,10 @@ class Guest:
         finally:
             connection.close()
 
-    def boot(self, *, wait: bool = True) -> None:
+    def boot(self, *, wait: bool = True, disk: str = "") -> None:
         path = self.hypervisor.folder / f"{self.name}.serial"
         connection = self.libvirt.open(self.hypervisor.uri())
-        xml = guest.XML.format(name=self.name, uuid=self.uuid, cache=guest.CACHE, serial=path)
+        xml = guest.XML.format(name=self.name, uuid=self.uuid, cache=guest.CACHE, serial=path, disk=disk)
         connection.defineXML(xml).create()
         connection.close()
         self.serial = guest.Serial(path)

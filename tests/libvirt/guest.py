@@ -9,12 +9,12 @@ import subprocess
 import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
 
-CACHE = Path(os.environ.get("MEDEVAC_TEST_GUEST") or Path(tempfile.gettempdir()) / f"medevac-guest-{os.geteuid()}")
 MODULES = (
     "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
-    "pvpanic", "pvpanic-mmio", "watchdog", "i6300esb",
+    "virtio_blk", "pvpanic", "pvpanic-mmio", "watchdog", "i6300esb",
 )  # fmt: skip
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin 2>/dev/null
@@ -31,7 +31,11 @@ XML = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory unit=
 <cmdline>console=ttyS0 quiet</cmdline></os><features><acpi/></features><cpu mode='custom'><model>qemu64</model></cpu>
 <on_crash>destroy</on_crash><devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
 <serial type='unix'><source mode='bind' path='{serial}'/></serial><controller type='usb' model='none'/>
-<panic model='isa'/><watchdog model='i6300esb' action='pause'/><memballoon model='none'/></devices></domain>"""
+{disk}<panic model='isa'/><watchdog model='i6300esb' action='pause'/><memballoon model='none'/></devices></domain>"""
+DISK = """<disk type='file' device='disk'><driver name='qemu' type='raw' cache='writeback' error_policy='stop'/>
+<source file='{path}'/><target dev='vda' bus='virtio'/></disk>"""
+_KIND = f"{zlib.crc32((INIT + ' '.join(MODULES)).encode()):08x}"
+CACHE = Path(os.environ.get("MEDEVAC_TEST_GUEST") or Path(tempfile.gettempdir()) / f"medevac-guest-{_KIND}")
 
 
 def build() -> None:

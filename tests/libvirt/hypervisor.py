@@ -64,11 +64,21 @@ class Hypervisor:
 
     def start(self) -> None:
         """Start libvirtd, and wait until it answers."""
-        enter = ["nsenter", "-t", str(self._spaces.pid), "-m", "-u", "-n", "-i", "--"]
-        command = [*enter, "/usr/sbin/libvirtd", "--config", str(self.folder / "etc/libvirtd.conf")]
+        command = self._inside("/usr/sbin/libvirtd", "--config", str(self.folder / "etc/libvirtd.conf"))
         with (self.folder / "log" / "console").open("ab") as console:
             self._daemon = subprocess.Popen(command, stdout=console, stderr=console)
         assert until(self._answers, 30), "libvirtd does not answer"
+
+    def _inside(self, *command: str) -> list[str]:
+        return ["nsenter", "-t", str(self._spaces.pid), "-m", "-u", "-n", "-i", "--", *command]
+
+    def small_disk(self) -> Path:
+        """Return a disk of 64 MiB on a file system of two."""
+        folder = self.folder / "small"
+        folder.mkdir()
+        for command in (f"mount -t tmpfs -o size=2m tmpfs {folder}", f"truncate -s 64M {folder}/disk"):
+            subprocess.run(self._inside(*command.split()), check=True)
+        return folder / "disk"
 
     def _answers(self) -> bool:
         asked = ["virsh", "-c", self.uri(), "version"]

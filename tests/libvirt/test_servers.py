@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from tests.fixtures.waiting import until
+from tests.libvirt import guest
 from tests.libvirt.conftest import Ear, Guest
 from tests.libvirt.hypervisor import Hypervisor
 
@@ -113,6 +114,24 @@ def test_a_qemu_that_a_signal_ended_is_left_to_nova(
     since = time.monotonic()
     os.kill(hypervisor.qemu(victim.name), signal.SIGTERM)
     ear.tells(("server.stopped", "signal"), since=since)
+
+
+def test_a_full_disk_under_a_server_is_told_once_with_its_reason(
+    ear: Ear, guests: Callable[[str], Guest], hypervisor: Hypervisor
+) -> None:
+    server = guests("full")
+    server.boot(disk=guest.DISK.format(path=hypervisor.small_disk()))
+    ear.start()
+    assert server.serial
+    since = time.monotonic()
+    server.serial.type("dd if=/dev/zero of=/dev/vda bs=65536 count=256; sync")
+    ear.tells(("server.io-error", "disk"), since=since)
+    facts = ear.events()[0].facts
+    assert (facts["paused"], facts["reason"]) == ("yes", "enospc")
+    ear.stop()
+    ear.start()
+    ear.wait_for("was told already")
+    assert len(ear.events()) == 1
 
 
 def test_a_frozen_qemu_is_told_although_libvirt_says_that_it_runs(
