@@ -37,6 +37,10 @@ _RECONCILE_LIMIT = 45.0
 
 P = ParamSpec("P")
 
+_as_user = click.option(
+    "--user", default=pacemaker_agent.USER, show_default=True, help="As whom Pacemaker runs alert agents."
+)
+
 
 @click.group()
 def group() -> None:
@@ -61,9 +65,10 @@ def _reaching(command: Callable[P, int]) -> Callable[P, int]:
 @click.option("--agent", default=AGENT, show_default=True, help="Where medevac-alert is, on every full node.")
 @click.option("--config", default=CONFIGURATION_FILE, show_default=True, help="The agent's settings, on every node.")
 @click.option("--test/--no-test", default=True, show_default=True, help="Post a test event through the agent.")
+@_as_user
 @options.zookeeper
 @_reaching
-def install(agent: str, config: str, test: bool, zookeeper: str) -> int:
+def install(agent: str, config: str, test: bool, user: str, zookeeper: str) -> int:
     """Write the alert into the cluster's configuration, and prove that events arrive."""
     configuration = _configuration()
     _write(configuration, alert_xml(agent, zookeeper, config))
@@ -72,7 +77,7 @@ def install(agent: str, config: str, test: bool, zookeeper: str) -> int:
     if alert is None:
         raise MedevacError("the alert was written and is not there: see pacemaker.log")
     if test:
-        click.echo(f"{pacemaker_agent.prove(alert).capitalize()}.")
+        click.echo(f"{pacemaker_agent.prove(alert, user).capitalize()}.")
     return 0
 
 
@@ -103,24 +108,25 @@ def remove() -> int:
 
 @group.command()
 @click.option("--test", is_flag=True, help="Post a test event through the agent, and wait for it to arrive.")
+@_as_user
 @options.as_json
 @_reaching
-def check(test: bool, as_json: bool) -> int:
+def check(test: bool, user: str, as_json: bool) -> int:
     """Check alert, agent, fencing and monitors; exit 1 when something would fail at 3 a.m."""
     configuration = _configuration()
     alert = configuration.alert()
     advice = [*configuration.advice(), *on_version(status().version)]
     if alert is not None:
-        advice += _try(alert, test=test)
+        advice += _try(alert, user, test=test)
     _show(advice, as_json=as_json)
     return PROBLEMS if any(each.grave for each in advice) else 0
 
 
-def _try(alert: Alert, *, test: bool) -> list[Advice]:
+def _try(alert: Alert, user: str, *, test: bool) -> list[Advice]:
     try:
-        found = list(pacemaker_agent.check(alert))
+        found = list(pacemaker_agent.check(alert, user))
         if test and not found:
-            pacemaker_agent.prove(alert)
+            pacemaker_agent.prove(alert, user)
     except MedevacError as error:
         return [Advice("agent", str(error), "on every full node: medevac pacemaker check")]
     return found

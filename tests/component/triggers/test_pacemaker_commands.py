@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from medevac.core import layout
 from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled, Outcome
 from medevac.core.wire import decode, encode
+from medevac.triggers.pacemaker_configuration import alert_xml
 from medevac.triggers.pacemaker_status import parse_status
 from medevac.triggers.reconcile import fencing_event
 from tests.fixtures.agent import BIN
@@ -46,7 +48,7 @@ def say(folder: Path, command: str, text: str) -> None:
 
 def medevac(words: Path, *arguments: str, zookeeper: str = "127.0.0.1:1/x") -> tuple[int, str, str]:
     told = {**os.environ, "PATH": str(words), "MEDEVAC_ZOOKEEPER": zookeeper}
-    command = [BIN / "medevac", "pacemaker", *arguments]
+    command = [str(BIN / "medevac"), "pacemaker", *arguments]
     ended = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
     return ended.returncode, ended.stdout, ended.stderr
 
@@ -111,3 +113,58 @@ def test_a_command_that_fails_is_quoted(words: Path) -> None:
     code, _, said = medevac(words, "check")
     assert code == 3
     assert "Transport endpoint is not connected" in said
+
+
+@pytest.fixture
+def configured(words: Path, zk_hosts: str, tmp_path: Path) -> Path:
+    """Return the folder of commands of a cluster that has our alert, with its agent's settings in a file."""
+    settings = tmp_path / "alert.conf"
+    settings.write_text(f"MEDEVAC_SPOOL={tmp_path}/spool\nMEDEVAC_LOG={tmp_path}/log\n")
+    alerts = f"<alerts>{alert_xml(str(BIN / 'medevac-alert'), zk_hosts, str(settings))}</alerts>"
+    configuration = (CAPTURED / "configuration.xml").read_text()
+    say(words, "cibadmin", configuration.replace("</configuration>", f"{alerts}</configuration>"))
+    return words
+
+
+OURSELVES = ("--user", pwd.getpwuid(os.geteuid()).pw_name)
+"""Not hacluster, who may not be allowed into the folders of a clone or of Python."""
+
+
+def test_check_tries_the_agent_and_sees_its_test_event_arrive(
+    configured: Path, zk: KazooClient, tmp_path: Path
+) -> None:
+    (tmp_path / "spool").mkdir(mode=0o700)
+    code, printed, said = medevac(configured, "check", "--test", "--json", *OURSELVES)
+    assert (code, said) == (1, "")
+    assert [each["about"] for each in json.loads(printed)] == ["fence-compute2"]
+    assert [event.kind for event in waiting(zk)] == [EventKind.TEST]
+
+
+def test_check_says_what_the_agent_lacks(configured: Path, zk: KazooClient, tmp_path: Path) -> None:
+    code, printed, _ = medevac(configured, "check", *OURSELVES)
+    assert code == 1
+    assert f"{tmp_path}/spool cannot be used" in printed
+
+
+def test_install_says_that_a_test_event_waits_for_a_worker(configured: Path, zk: KazooClient, zk_hosts: str) -> None:
+    code, printed, said = medevac(configured, "install", *OURSELVES, zookeeper=zk_hosts)
+    assert (code, said) == (0, "")
+    assert "A test event arrived; it waits" in printed
+
+
+def test_install_fails_where_the_agent_cannot_post(configured: Path, zk_hosts: str) -> None:
+    code, _, said = medevac(configured, "install", *OURSELVES, zookeeper=zk_hosts)
+    assert code == 3
+    assert "start a worker there once" in said
+
+
+def test_a_user_who_is_not_there_is_named(configured: Path, zk_hosts: str) -> None:
+    code, _, said = medevac(configured, "install", "--user", "nobody-of-that-name", zookeeper=zk_hosts)
+    assert code == 1
+    assert "there is no user nobody-of-that-name here" in said
+
+
+def test_remove_has_nothing_to_do_twice(configured: Path) -> None:
+    assert "tells medevac nothing" in medevac(configured, "remove")[1]
+    say(configured, "cibadmin", (CAPTURED / "configuration.xml").read_text())
+    assert "There is no alert" in medevac(configured, "remove")[1]
