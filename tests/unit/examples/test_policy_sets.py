@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from medevac.cli.policy import group
 from medevac.sandbox.expectations.reading import find
 from medevac.sandbox.expectations.runner import run
+from medevac.workers.site import review_site
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "policies"
 SETS = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
@@ -41,6 +42,19 @@ def test_a_set_has_no_error_and_no_warning(folder: Path) -> None:
 
     assert told.exit_code == 0, told.output
     assert json.loads(told.output)["problems"] == []
+
+
+@each_set
+def test_what_a_set_says_of_the_site_file_can_stand_there(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "medevac.yaml"
+    for lines in re.findall(
+        r"^```yaml\n(.*?)^```$", (folder / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        file.write_text(f"zookeeper: zk1:2181/medevac\npolicies: {folder}\n{lines}", "utf-8")
+
+        _, problems = review_site(file, {})
+
+        assert [str(each) for each in problems.listed()] == []
 
 
 @each_set
