@@ -27,7 +27,8 @@ class Recorder(Poster):
 
         Raises as `post` does.  What cannot be read is left out.
         """
-        return [*self.settled(after, before), *self._events(after, before)]
+        # In this order, so that one that triage moves meanwhile is seen twice and not never.
+        return [*self._events(after, before), *self.settled(after, before)]
 
     def settled(self, after: float, before: float) -> list[Event]:
         """Return those of them that triage has settled."""
