@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -79,6 +80,22 @@ def test_a_libvirtd_that_is_frozen_from_the_start_is_told_and_waited_for(ear: Ea
     ear.tells(("libvirt.down", "it accepts connections and does not answer"), since=since)
     hypervisor.send(signal.SIGCONT)
     ear.wait_for("connected to")
+
+
+def test_systemd_hears_that_the_listener_lives_also_while_libvirtd_is_frozen(
+    ear: Ear, hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = str(ear.folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(name)
+        systemd.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", name)
+        ear.start()
+        assert systemd.recv(200) == b"READY=1"
+        hypervisor.send(signal.SIGSTOP)
+        ear.wait_for("keep-alive")
+        assert until(lambda: b"libvirt is away" in systemd.recv(200))
+        assert all(systemd.recv(200).startswith(b"WATCHDOG=1") for _ in range(5))
 
 
 def test_a_libvirtd_that_stays_away_is_told_once(ear: Ear, hypervisor: Hypervisor) -> None:

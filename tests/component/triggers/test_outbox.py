@@ -11,8 +11,10 @@ from kazoo.client import KazooClient
 from medevac.core import layout
 from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
 from medevac.core.spool import Spool
+from medevac.sandbox.zookeeper import ZookeeperServer
 from medevac.triggers.outbox import Outbox
 from medevac.workers.zookeeper import connect, disconnect, ensure_layout
+from tests.fixtures.proxy import Proxy
 from tests.fixtures.waiting import until
 
 
@@ -90,3 +92,16 @@ def test_without_an_address_events_stay_and_it_is_said_once(
     made.stop()
     assert len(waiting(tmp_path)) == 2
     assert caplog.text.count("no ZooKeeper address") == 1
+
+
+def test_a_broken_connection_is_mended_and_the_next_event_posted(
+    outbox: Callable[[str], Outbox], zookeeper: ZookeeperServer, zk_hosts: str, zk: KazooClient
+) -> None:
+    with Proxy(("127.0.0.1", zookeeper.port)) as proxy:
+        made = outbox(f"{proxy.hosts}/{zk_hosts.partition('/')[2]}")
+        made.start()
+        for number in (1, 2, 3):
+            made.put(event(number))
+            assert until(lambda: len(zk.get_children(layout.EVENTS)) == number)  # noqa: B023 - asked at once
+            proxy.cut()
+        made.stop()
