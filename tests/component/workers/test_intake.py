@@ -38,3 +38,16 @@ def test_an_event_that_no_flow_answers_yet_is_recorded_with_that_reason(kind: Ev
     assert handled.reason == f"{kind.value} is seen but not answered yet by this release"
     assert decode(Handled, zk.get(layout.handled(event.id))[0]) == handled
     assert zk.get_children(layout.EVENTS) == []
+
+
+def test_a_test_event_is_recorded_and_starts_nothing(zk: KazooClient) -> None:
+    site = FakeSite(SiteSpec(()))
+    desk = Desk(zk, site.cloud, site.clock, NeverAsked(), Settings(), lambda name: name, "triage")
+    event = Event("e1", EventKind.TEST, Subject(SubjectKind.HOST, "?"), "pacemaker", "node1", 1.0)
+    zk.create(layout.event(event.id), encode(event))
+
+    handled = Intake(desk).handle(event)
+
+    assert (handled.outcome, handled.incident) == (Outcome.IGNORED, "")
+    assert handled.reason == "a test: events arrive, and nothing has happened"
+    assert zk.get_children(layout.INCIDENTS) == []
