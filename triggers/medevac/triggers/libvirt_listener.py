@@ -217,7 +217,7 @@ class Listener:
             self._close(message.connection)
             return
         self._keeper.find(message.standings, message.at)
-        log.info("connected to %s: %d servers run", self._options.uri, self._keeper.running)
+        log.info("connected to %s; servers that run: %d", self._options.uri, self._keeper.running)
         if self._canary:
             self._canary.watch(message.attempt, message.connection)
 
@@ -236,7 +236,7 @@ class Listener:
         threading.Thread(target=_close, args=(connection,), name="libvirt-close", daemon=True).start()
 
     def _status(self) -> str:
-        return f"{self._keeper.running} servers run" if self._line.up else "libvirt is away"
+        return f"servers that run: {self._keeper.running}" if self._line.up else "libvirt is away"
 
 
 def _close(connection: Any) -> None:  # noqa: ANN401 - libvirt has no types
