@@ -217,6 +217,7 @@ class Listener:
             self._close(message.connection)
             return
         self._keeper.find(message.standings, message.at)
+        self._keeper.flush()  # what runs is on disk before we say that we listen
         log.info("connected to %s; servers that run: %d", self._options.uri, self._keeper.running)
         if self._canary:
             self._canary.watch(message.attempt, message.connection)
