@@ -387,6 +387,24 @@ def test_an_incoming_migration_that_fails_after_a_reconnection_is_no_crash() -> 
     assert play.told == []
 
 
+def arriving(then: Standing) -> Play:
+    """A server that migrates to here, whose end of the journey nobody heard."""
+    play = Play()
+    play.see(Sighting(SERVER, 1000.0, EventId.LIFECYCLE, (Lifecycle.STARTED, Started.MIGRATED), 1))
+    play.connect(then)
+    return play
+
+
+def test_a_server_that_arrived_while_nobody_listened_can_crash_here() -> None:
+    play = arriving(Standing(SERVER, 1001.0, codes.State.RUNNING, 1, 1))
+    play.see(stopped(SERVER, 1002.0))
+    assert play.told == [("server.crashed", "qemu")]
+
+
+def test_a_server_that_died_on_arrival_while_nobody_listened_is_left_to_nova() -> None:
+    assert arriving(Standing(SERVER, 1001.0, OFF, codes.Shutoff.CRASHED)).told == [("server.stopped", "migration")]
+
+
 def test_an_event_is_newer_than_the_standing_that_was_asked_for_before_it() -> None:
     play = Play()
     play.see(stopped(SERVER, 1000.0))

@@ -300,10 +300,12 @@ def compare(life: Life | None, standing: Standing) -> Judgement:
 
 def _found_off(life: Life, standing: Standing) -> Judgement:
     facts = {"state": state_spelled(standing.state, standing.reason), "missed": "yes"}
-    was_ours = life.running and not life.incoming
     ended = replace(life, running=False, domain=-1, suspicion=None, incoming=False)
-    if not was_ours:
+    if not life.running:
         return ended, NotAnEvent("it was not seen running here")
+    if standing.reason == Shutoff.CRASHED and life.incoming:
+        # Whether its journey had ended before it died was missed: Nova knows where it lives.
+        return _tell(ended, EventKind.SERVER_STOPPED, "migration", facts)
     if standing.reason == Shutoff.CRASHED:
         return _tell(ended, EventKind.SERVER_CRASHED, "qemu", facts)
     if standing.reason == Shutoff.UNKNOWN:
@@ -320,7 +322,8 @@ def _found_on(life: Life, standing: Standing) -> Judgement:
         return _suspect(life, replace(suspicion, facts={**facts, "paused": "yes"}))
     if (standing.state, standing.reason) == (State.PAUSED, Paused.IOERROR):
         return _paused_by_disk(life, facts)
-    return _without_what_is_over(life), NotAnEvent(f"{facts['state']}: no failure")
+    incoming = life.incoming and standing.state == State.PAUSED
+    return replace(_without_what_is_over(life), incoming=incoming), NotAnEvent(f"{facts['state']}: no failure")
 
 
 def _without_what_is_over(life: Life) -> Life:
