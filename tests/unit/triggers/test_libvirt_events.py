@@ -388,7 +388,7 @@ def test_an_incoming_migration_that_fails_after_a_reconnection_is_no_crash() -> 
 
 
 def arriving(then: Standing) -> Play:
-    """A server that migrates to here, whose end of the journey nobody heard."""
+    """Play a migration to here whose end nobody heard."""
     play = Play()
     play.see(Sighting(SERVER, 1000.0, EventId.LIFECYCLE, (Lifecycle.STARTED, Started.MIGRATED), 1))
     play.connect(then)
