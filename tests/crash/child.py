@@ -53,7 +53,7 @@ class Told:
     bmc_port: int
     bmc_password: str
     die_at: Point | None = None
-    settings: Settings = field(default_factory=lambda: Settings(shared_storage=("*",)))
+    settings: Settings = field(default_factory=lambda: Settings(shared_storage=("*",), grace=0.3))
 
     def file(self, kind: str) -> Path:
         return Path(self.folder) / f"{self.name}.{kind}"

@@ -70,7 +70,7 @@ class Stage:
     zookeeper: str
     client: KazooClient
     folder: Path
-    settings: Settings = field(default_factory=lambda: Settings(shared_storage=("*",)))
+    settings: Settings = field(default_factory=lambda: Settings(shared_storage=("*",), grace=0.3))
     before: dict[str, Server] = field(default_factory=dict)
 
     def told(self, name: str, die_at: Point | None = None) -> Told:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+INTENDS = "intends"
+"""The fact of an entry that is written before a call which must not be made twice; its value names the call."""
+
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:

@@ -84,6 +84,7 @@ def evacuate_step(brief: Brief, policy: Policy, evacuate: Evacuate) -> EvacuateS
         timeout=float(evacuate.timeout),
         retries=evacuate.on_failure.retry,
         wait=float(evacuate.on_failure.wait),
+        grace=brief.settings.grace,
         patience=brief.settings.patience,
     )
     return EvacuateStep(brief, policy.name, limits)

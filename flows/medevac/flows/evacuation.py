@@ -211,6 +211,14 @@ class Wave:
         journey = self._journeys[server_id]
         journey.phase, journey.asked_at, journey.reason = Phase.ASKED, now, note
 
+    def may_have_been_asked(self, server_id: str, times: Sequence[float]) -> Journey | None:
+        """Take in that dead conductors were about to ask at *times*; return the journey if a call may be on its way."""
+        journey = self._journeys[server_id]
+        if journey.phase is not Phase.WAITING or len(times) <= len(journey.records):
+            return None
+        self.asked(server_id, max(times), "an earlier conductor may have asked for it; looking before asking again")
+        return journey
+
     def rejected(self, server_id: str, now: float, reason: str) -> Journey:
         """Note that Nova refused the call: nothing was begun."""
         journey = self._journeys[server_id]

@@ -153,6 +153,8 @@ class Settings:
 
     patience: float = 1800.0
     """Seconds for which a recovery waits for a cloud that does not answer, before it gives up."""
+    grace: float = 10.0
+    """Seconds in which a call whose answer never came may still leave its record."""
     fence_timeout: float = 120.0
     """Seconds within which the fence step must end with evidence."""
     shared_storage: tuple[str, ...] = ()

@@ -222,6 +222,12 @@ class Logbook(Protocol):
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Add *entries* to the incident's journal in one write.  Raises ClaimLostError as above."""
 
+    def intentions(self) -> Mapping[str, Sequence[float]]:
+        """Return for which servers earlier owners of this job were about to ask Nova, and when: the times of each.
+
+        A call may have been made at each of them, or not; those of this owner are not among them.
+        """
+
     def add_evidence(self, evidence: FenceEvidence) -> None:
         """Store *evidence* with the incident.  Raises ClaimLostError as above."""
 

@@ -347,6 +347,8 @@ class MemoryLogbook:
         self.state: str | None = None
         self.reason = ""
         self.report: Mapping[str, object] = {}
+        self.intended: dict[str, list[float]] = {}
+        """What earlier owners were about to ask for; see Logbook.intentions."""
         self._evidence: FenceEvidence | None = None
 
     def assert_owned(self) -> None:
@@ -358,6 +360,10 @@ class MemoryLogbook:
         """Add *entries*."""
         self.assert_owned()
         self.entries.extend(entries)
+
+    def intentions(self) -> Mapping[str, Sequence[float]]:
+        """Return what a test says that earlier owners intended."""
+        return self.intended
 
     def add_evidence(self, evidence: FenceEvidence) -> None:
         """Keep *evidence*."""

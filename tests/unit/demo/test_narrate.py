@@ -12,7 +12,7 @@ def test_servers_of_one_moment_share_a_line() -> None:
     lines = narrate(
         [
             _entry(1.0, "fence", "ordering the power off"),
-            *(_entry(2.0 + n / 100, "evacuate:pet", f"asked Nova to evacuate pet-{n}") for n in range(6)),
+            *(_entry(2.0 + n / 100, "evacuate:pet", f"asking Nova to evacuate pet-{n}") for n in range(6)),
             _entry(4.0, "evacuate:pet", "pet-0: arrived on compute-1"),
             _entry(4.0, "evacuate:pet", "pet-1: arrived on compute-3"),
             _entry(5.0, "verify:pet", "2 of 6 servers of pet are back"),
@@ -21,7 +21,7 @@ def test_servers_of_one_moment_share_a_line() -> None:
 
     assert [(line.at, line.who, line.text) for line in lines] == [
         (1.0, "fence", "ordering the power off"),
-        (2.0, "pet", "asked Nova to evacuate pet-0, pet-1, pet-2 and 3 more"),
+        (2.0, "pet", "asking Nova to evacuate pet-0, pet-1, pet-2 and 3 more"),
         (4.0, "pet", "pet-0, pet-1 arrived"),
         (5.0, "pet", "2 of 6 servers of pet are back"),
     ]

@@ -45,7 +45,7 @@ def assert_clean(recovery: Recovery) -> None:
 
 
 def asked(recovery: Recovery) -> list[str]:
-    return [e.text.split()[-1] for e in recovery.site.log.entries if e.text.startswith("asked Nova to evacuate")]
+    return [e.text.split()[-1] for e in recovery.site.log.entries if e.text.startswith("asking Nova to evacuate")]
 
 
 def test_a_retry_takes_on_only_the_servers_that_are_left() -> None:

@@ -36,8 +36,8 @@ def test_policies_are_carried_out_most_urgent_first() -> None:
     recovery = Recovery("pet", "cattle")
     first = policy("pets", Match(server=("pet",)))
     recovery.run(first, policy("everyone"))
-    asked = [entry.text for entry in recovery.site.log.entries if entry.text.startswith("asked")]
-    assert asked == ["asked Nova to evacuate pet", "asked Nova to evacuate cattle"]
+    asked = [entry.text for entry in recovery.site.log.entries if entry.text.startswith("asking")]
+    assert asked == ["asking Nova to evacuate pet", "asking Nova to evacuate cattle"]
 
 
 @pytest.mark.parametrize("kind", ["reset", "status"])
@@ -304,3 +304,15 @@ def test_a_long_wait_for_one_retry_asks_the_cloud_seldom() -> None:
     assert recovery.results() == {"a": "recovered"}
     assert recovery.seconds() > 120
     assert recovery.calls("GET") < 170
+
+
+def test_what_a_dead_conductor_was_about_to_ask_is_asked_only_after_its_call_has_had_time() -> None:
+    recovery = Recovery("a", "b")
+    recovery.site.log.intended = {recovery.server("a").id: [recovery.site.clock.now()]}
+    recovery.run()
+    asked = {entry.text.split()[-1]: entry.at for entry in recovery.site.log.entries if "asking Nova" in entry.text}
+    assert asked["b"] - START < 5.0
+    assert asked["a"] - START > 10.0
+    assert set(recovery.records().values()) == {1}
+    assert recovery.results() == dict.fromkeys("ab", "recovered")
+    assert_clean(recovery)

@@ -152,3 +152,19 @@ def test_a_first_record_that_succeeds_after_a_second_call_is_believed_though_the
     one.observe(73.0, [record(1, "s0", "done", "h3"), record(2, "s0", "accepted", "")])
     (outcome,) = one.outcomes()
     assert (outcome.result, outcome.destination) == ("moved", "h3")
+
+
+def test_a_call_that_a_dead_conductor_was_about_to_make_is_waited_for_and_not_made_again_at_once() -> None:
+    one = wave()
+    assert one.may_have_been_asked("s0", [100.0]) is not None
+    assert one.due(101.0) == ()
+    assert one.overdue(104.0) == ()
+    one.observe(104.5, [record(1, "s0", "done")])
+    assert results(one) == {"s0": "moved"}
+
+
+def test_a_call_that_left_its_record_is_known_by_that_and_not_by_the_intention() -> None:
+    one = wave()
+    one.observe(0.0, [record(1, "s0", "failed")])
+    assert one.may_have_been_asked("s0", [100.0]) is None
+    assert one.may_have_been_asked("s0", [100.0, 120.0]) is not None

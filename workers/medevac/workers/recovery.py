@@ -17,7 +17,7 @@ from medevac.core import layout
 from medevac.core.errors import ClaimLostError, NoEvidenceError, StoreUnreachableError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
-from medevac.core.journal import JournalEntry
+from medevac.core.journal import INTENDS, JournalEntry
 from medevac.flows.ports import Clock, Cloud, Fencer, JournalOnly, Notifier, Ports, Prober
 from medevac.workers import incidents
 from medevac.workers.engine.claim import Claim, check, fenced_commit
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAUSE = 0.25
+FIRST_CLAIM = 1
+"""The token of a job's first claim: nobody had it before."""
 RECENT = 1.0
 """Seconds for which a proof of ownership allows calls that change nothing."""
 
@@ -64,6 +66,7 @@ class FencedLogbook:
         self._actor = actor
         self._recent = recent
         self._proven_at = 0.0
+        self._intended: dict[str, list[float]] | None = None
 
     def assert_owned(self) -> None:
         """Raise ClaimLostError unless this process still owns the job."""
@@ -79,6 +82,12 @@ class FencedLogbook:
         """Add *entries* to the journal, signed by this worker."""
         signed = [replace(entry, actor=self._actor) for entry in entries]
         self._commit(lambda transaction: incidents.note(transaction, self._id, signed))
+
+    def intentions(self) -> Mapping[str, Sequence[float]]:
+        """Return for which servers earlier owners were about to ask Nova; read once, before this one asks."""
+        if self._intended is None:
+            self._intended = self._read_intentions() if self._claim.token > FIRST_CLAIM else {}
+        return self._intended
 
     def evidence(self) -> FenceEvidence | None:
         """Return the evidence that is stored with the incident now."""
@@ -102,6 +111,13 @@ class FencedLogbook:
                 transaction.create(layout.report(self._id), data)
 
         self._change(lambda incident: replace(incident, state=ended, reason=reason, ended_at=at), also)
+
+    def _read_intentions(self) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = {}
+        for entry in until_answered(lambda: incidents.journal(self._client, self._id)):
+            if INTENDS in entry.facts and entry.actor != self._actor:
+                found.setdefault(entry.server, []).append(entry.at)
+        return found
 
     def _read(self) -> incidents.Stored:
         return until_answered(lambda: incidents.read(self._client, self._id))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from medevac.core.errors import CloudUnavailableError, ConflictError, NotFoundError, OutcomeUnknownError, RefusedError
-from medevac.core.journal import JournalEntry
+from medevac.core.journal import INTENDS, JournalEntry
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.evacuation import OWNER_LOCKED, Journey, Limits, Wave
@@ -66,6 +66,7 @@ class _Convoy:
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
         self._look()
+        self._mind_what_was_intended()
         while not self.wave.finished:
             self._lines += self._marshal.start_those_due()
             self._ask_for_those_due()
@@ -88,6 +89,13 @@ class _Convoy:
         lines = self._marshal.look()
         self._lines += lines
         self._pace.looked(now, news=bool(changed or lines))
+
+    def _mind_what_was_intended(self) -> None:
+        """Take servers for asked where a conductor that died was about to ask: Nova may take that call only now."""
+        intended = self.ports.log.intentions()
+        waiting = [server.id for server in self.wave.waiting() if server.id in intended]
+        found = (self.wave.may_have_been_asked(server_id, intended[server_id]) for server_id in waiting)
+        self._tell(journey for journey in found if journey is not None)
 
     def _leave_alone_what_its_owner_took(self) -> None:
         waiting = self.wave.waiting()
@@ -112,9 +120,9 @@ class _Convoy:
                 break
 
     def _ask(self, server: PlannedServer) -> None:
-        self.ports.log.assert_owned()
         now = self.ports.clock.now
         hold = self.wave.holds(server.id)
+        self._intend(server, hold=hold)
         try:
             self._make_evacuable(server)
             self.ports.cloud.evacuate(server.id, hold)
@@ -131,7 +139,12 @@ class _Convoy:
                 self._tell([self.wave.rejected(server.id, now(), f"Nova refused: {error}")])
         else:
             self.wave.asked(server.id, now())
-            self._note(server, f"asked Nova to evacuate {server.name}" + (" and leave it shut off" if hold else ""))
+
+    def _intend(self, server: PlannedServer, *, hold: bool) -> None:
+        """Write that Nova is about to be asked, in the write that proves the claim: whoever takes over minds it."""
+        text = f"asking Nova to evacuate {server.name}" + (" and leave it shut off" if hold else "")
+        self._lines.append(self.step.entry(self.ports, text, server.id, {INTENDS: "evacuate"}))
+        self._flush()
 
     def _make_evacuable(self, server: PlannedServer) -> None:
         """Reset the state of a server that Nova would refuse to evacuate in it: its policy wants that."""

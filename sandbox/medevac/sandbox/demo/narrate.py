@@ -13,7 +13,7 @@ NAMED = 3
 TOGETHER = 0.6
 """Seconds within which the same thing about several servers is one line."""
 _PATTERNS = (
-    (re.compile(r"asked Nova to evacuate (?P<server>\S+)"), "asked Nova to evacuate {servers}"),
+    (re.compile(r"asking Nova to evacuate (?P<server>\S+)"), "asking Nova to evacuate {servers}"),
     (re.compile(r"(?P<server>\S+): arrived on \S+"), "{servers} arrived"),
     (re.compile(r"(?P<server>\S+) is not back: .*"), "{servers}: not back"),
 )
