@@ -1,0 +1,177 @@
+"""What a real Pacemaker says when hosts die, and what triage makes of it: one incident a death, none without one."""
+
+from __future__ import annotations
+
+import pytest
+
+from medevac.core.event import EventKind
+from medevac.core.handled import Outcome
+from tests.fixtures.waiting import until
+from tests.pacemaker.cluster import MONITOR, Cluster, slowly_until
+from tests.pacemaker.stage import Stage
+
+pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
+
+OFF, BACK = "compute1", "compute2"
+"""The host whose fence device leaves it off, and the one that comes back."""
+SILENT = 2 * MONITOR + 15.0
+"""Seconds within which a silent death is fenced here, on a busy machine."""
+
+
+def one_incident(stage: Stage, host: str) -> None:
+    assert [incident.subject.name for incident in stage.incidents()] == [host]
+
+
+def test_a_killed_remote_is_one_incident_of_three_copies(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"kill -9 of pacemaker-remoted on {OFF}")
+    cluster.kill(OFF, "pacemaker-remot")
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30, copies=3)
+    stage.settle(3)
+    copies = stage.arrivals(EventKind.HOST_FENCED)
+    assert {each.handled.event.reporter for each in copies} == {"node1", "node2", "node3"}
+    assert len({each.handled.event.facts["ref"] for each in copies}) == 1
+    outcomes = sorted(each.handled.outcome for each in copies)
+    assert outcomes == [Outcome.DUPLICATE, Outcome.DUPLICATE, Outcome.INCIDENT]
+    one_incident(stage, OFF)
+    (incident,) = stage.incidents()
+    assert incident.evidence is not None
+    assert not cluster.is_on(OFF)
+
+
+def test_a_cut_cable_is_one_incident_though_the_host_comes_back(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"network of {BACK} cut; its fence device powers it on again")
+    cluster.network.cut(BACK)
+    assert stage.wait_for(EventKind.HOST_FENCED, BACK, SILENT, copies=3)
+    assert stage.wait_for(EventKind.HOST_MEMBER, BACK, 60)
+    stage.settle(5)
+    one_incident(stage, BACK)
+
+
+def test_a_fencing_that_fails_opens_an_incident_and_a_later_success_joins_it(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"plug of {OFF} pulled while its BMC refuses")
+    cluster.bmc.refusing.add(OFF)
+    cluster.off(OFF)
+    assert stage.wait_for(EventKind.HOST_FENCING_FAILED, OFF, SILENT)
+    assert until(stage.incidents, 10)
+    (incident,) = stage.incidents()
+    assert incident.evidence is None
+    stage.settle(3)
+    assert not stage.arrivals(EventKind.HOST_FENCED)
+    cluster.bmc.refusing.clear()
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 90)
+    stage.settle(3)
+    one_incident(stage, OFF)
+    (incident,) = stage.incidents()
+    assert incident.evidence is not None
+
+
+def test_a_fencing_that_hangs_is_told_as_failed_and_is_one_incident(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"plug of {OFF} pulled while its BMC hangs")
+    cluster.bmc.hanging.add(OFF)
+    cluster.off(OFF)
+    assert stage.wait_for(EventKind.HOST_FENCING_FAILED, OFF, SILENT + 20)
+    failed = stage.arrivals(EventKind.HOST_FENCING_FAILED)[0].handled.event
+    assert "Timed Out" in failed.facts["result"]
+    cluster.bmc.hanging.clear()
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 90)
+    stage.settle(3)
+    one_incident(stage, OFF)
+
+
+def test_two_fencings_of_one_death_are_one_incident(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"plug of {BACK} pulled; we ask for its fencing, and a second fencing powers it on again")
+    cluster.off(BACK)
+    cluster.done("node1", "stonith_admin", "--fence", BACK, "--tag", "medevac")
+    assert stage.wait_for(EventKind.HOST_FENCED, BACK, 10, copies=3)
+    cluster.done("node2", "stonith_admin", "--reboot", BACK)
+    assert slowly_until(lambda: len(references(stage)) == 2, SILENT)
+    assert stage.wait_for(EventKind.HOST_MEMBER, BACK, 60)
+    stage.settle(5)
+    assert cluster.is_on(BACK)
+    one_incident(stage, BACK)
+
+
+def references(stage: Stage) -> set[str]:
+    return {each.handled.event.facts["ref"] for each in stage.arrivals(EventKind.HOST_FENCED)}
+
+
+def test_an_operators_confirmation_is_evidence_in_his_name(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"plug of {OFF} pulled while its BMC refuses; an operator confirms that it is off")
+    cluster.bmc.refusing.add(OFF)
+    cluster.off(OFF)
+    assert stage.wait_for(EventKind.HOST_FENCING_FAILED, OFF, SILENT)
+    cluster.done("node1", "stonith_admin", "--confirm", OFF)
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30)
+    stage.settle(3)
+    one_incident(stage, OFF)
+    (incident,) = stage.incidents()
+    assert incident.evidence is not None
+    assert incident.evidence.source == "human:node1"
+
+
+def test_a_stopped_remote_is_fenced_by_this_release_and_so_is_an_incident(stage: Stage, cluster: Cluster) -> None:
+    if not stage.version().startswith("2.1.5"):
+        pytest.skip("later releases let a remote go without fencing it")
+    stage.begin(f"SIGTERM to pacemaker-remoted on {OFF}, as systemctl stop sends it")
+    cluster.kill(OFF, "pacemaker-remot", "TERM")
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30, copies=3)
+    stage.settle(3)
+    one_incident(stage, OFF)
+
+
+def test_a_lost_full_node_is_noted_and_no_incident(stage: Stage, cluster: Cluster) -> None:
+    stage.begin("plug of node3 pulled")
+    cluster.off("node3")
+    assert stage.wait_for(EventKind.HOST_FENCED, "node3", 60, copies=2)
+    stage.settle(5)
+    assert stage.incidents() == []
+    fenced = stage.arrivals(EventKind.HOST_FENCED)
+    assert {each.handled.event.subject.name for each in fenced} == {"node3"}
+    assert {each.handled.outcome for each in fenced} == {Outcome.IGNORED}
+
+
+def test_a_failed_resource_is_no_event(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"the service on {OFF} dies")
+    cluster.done(OFF, "sh", "-c", "rm /run/Dummy-service*.state || rm /run/*/Dummy-service*.state")
+    failed = "./node_history/node/resource_history[@id='service'][@fail-count]"
+    assert slowly_until(lambda: cluster.status().find(failed) is not None, 30)
+    stage.settle(5)
+    assert stage.arrivals() == []
+    assert stage.incidents() == []
+
+
+def test_a_changed_attribute_is_no_event(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"a transient attribute of {OFF} changes")
+    cluster.done("node1", "attrd_updater", "-n", "medevac-trial", "-U", "1", "-N", OFF)
+    stage.settle(5)
+    assert stage.arrivals() == []
+    assert stage.incidents() == []
+
+
+def test_standby_is_no_event(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"{OFF} goes to standby, and back")
+    standby = ("crm_attribute", "--node", OFF, "--name", "standby", "--lifetime", "forever")
+    cluster.done("node1", *standby, "--update", "on")
+    try:
+        stopped = f"./nodes/node[@name='{OFF}'][@standby='true'][@resources_running='0']"
+        assert slowly_until(lambda: cluster.status().find(stopped) is not None, 30)
+        stage.settle(5)
+    finally:
+        cluster.done("node1", *standby, "--delete")
+    assert stage.arrivals() == []
+    assert stage.incidents() == []
+
+
+def test_a_disabled_remote_is_lost_and_no_incident(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"the remote resource {OFF} is disabled: a planned stop")
+    command = ("crm_resource", "--resource", OFF, "--meta", "--set-parameter", "target-role", "--parameter-value")
+    cluster.done("node1", *command, "Stopped")
+    try:
+        assert stage.wait_for(EventKind.HOST_LOST, OFF, 60)
+        stage.settle(5)
+    finally:
+        cluster.done("node1", *command, "Started")
+    assert stage.wait_for(EventKind.HOST_MEMBER, OFF, 60)
+    assert not stage.arrivals(EventKind.HOST_FENCED)
+    assert stage.incidents() == []
+    assert cluster.is_on(OFF)
