@@ -341,14 +341,12 @@ class MemoryLogbook:
 
     def __init__(self) -> None:
         """Own the claim."""
-        self.owned = True
-        """Set it to False to lose the claim."""
+        self.owned = True  # set to False by tests to lose the claim
         self.entries: list[JournalEntry] = []
         self.state: str | None = None
         self.reason = ""
         self.report: Mapping[str, object] = {}
-        self.intended: dict[str, list[float]] = {}
-        """What earlier owners were about to ask for; see Logbook.intentions."""
+        self.intended: dict[str, list[float]] = {}  # set by tests; see Logbook.intentions
         self._evidence: FenceEvidence | None = None
 
     def assert_owned(self) -> None:
@@ -362,7 +360,7 @@ class MemoryLogbook:
         self.entries.extend(entries)
 
     def intentions(self) -> Mapping[str, Sequence[float]]:
-        """Return what a test says that earlier owners intended."""
+        """Return what earlier owners intended."""
         return self.intended
 
     def add_evidence(self, evidence: FenceEvidence) -> None:
