@@ -14,6 +14,7 @@ from tests.unit.policy import goldens
 ONLY_WARNINGS = {
     "deadline-too-short",
     "evacuate-without-disable",
+    "flow-deadline-too-short",
     "failure-not-reported-yet",
     "flow-without-evacuate",
     "no-chroot",

@@ -23,7 +23,15 @@ T = TypeVar("T")
 Path = tuple[str | int, ...]
 """The keys and positions that lead from the top of a document to a value in it."""
 
-_STAND_INS: Mapping[object, object] = {str: "", int: 0, bool: False, float: 0.0, tuple: (), Mapping: {}}
+_STAND_INS: Mapping[object, object] = {
+    str: "",
+    int: 0,
+    bool: False,
+    float: 0.0,
+    tuple: (),
+    Mapping: {},
+    Duration: Duration(0),
+}
 
 
 class Binder:
@@ -261,6 +269,8 @@ def _stand_in(hint: Any) -> Any:  # noqa: ANN401 - a type hint is any object
     hint = _without_none(hint)
     if dataclasses.is_dataclass(hint) and not any(map(_has_no_default, dataclasses.fields(hint))):
         return cast("Callable[[], object]", hint)()
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return next(iter(hint))
     origin = get_origin(hint) or hint
     return _STAND_INS.get(dict if origin is dict else origin)
 

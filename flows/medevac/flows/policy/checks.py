@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from medevac.flows.policy.courses import smooth_course
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.grammar import Draft, UnreadStep
 from medevac.flows.policy.language import (
     FAILURES,
     HOST_DOWN,
+    HOST_STEPS,
     REPORTED,
+    Answer,
     Disable,
     Evacuate,
     Fence,
@@ -20,12 +24,18 @@ from medevac.flows.policy.language import (
     Policy,
     Step,
     Verify,
+    walk,
 )
-from medevac.flows.policy.matching import matches
+from medevac.flows.policy.matching import includes
+from medevac.flows.policy.nesting import check_nesting
+from medevac.flows.policy.orders import check_orders
 from medevac.flows.policy.problems import WHOLE_FILE, Problems, quoted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names become parts of task names and znodes."""
+
+_ONCE = (Fence, Disable, Evacuate, Verify, Leave)
+"""The steps of which a second one, outside controls, would do nothing."""
 
 _NEEDS: tuple[tuple[type[Step], type[Step], str], ...] = (
     (Evacuate, Fence, "two copies of one disk could run"),
@@ -41,6 +51,8 @@ def check_policy(draft: Draft) -> None:
     if name and not _NAME.fullmatch(name):
         hint = "use letters, digits, '-', '_' and '.', 64 at most"
         draft.problems.error(draft.place("policy"), f"{quoted(name)} cannot be the name of a policy", hint)
+    _check_match(draft)
+    _check_states(draft)
     for failure, flow in draft.policy.when.items():
         if not flow.every(UnreadStep):
             _check_flow(draft, failure, flow)
@@ -57,6 +69,7 @@ def check_set(drafts: Sequence[Draft], whole: Problems) -> None:
         return
     for position, draft in enumerate(drafts):
         _check_shadow(draft, [earlier.policy for earlier in drafts[:position]])
+    check_orders(drafts)
     _check_answered([draft.policy for draft in drafts], whole)
 
 
@@ -64,23 +77,40 @@ def _check_flow(draft: Draft, failure: str, flow: Flow) -> None:
     for index, step in enumerate(flow.steps):
         place = draft.place("when", failure, index)
         earlier = flow.steps[:index]
-        if any(type(step) is type(other) for other in earlier):
+        if isinstance(step, _ONCE) and any(type(step) is type(other) for other in earlier):
             draft.problems.error(place, f"'{step.word}' stands here a second time", "one of each is enough")
             continue
-        for message, hint in _misplaced(step, earlier):
+        for message, hint in dict.fromkeys(_misplaced(step, earlier)):
             draft.problems.error(place, message, hint)
     if flow.leaves and len(flow.steps) > 1:
         index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Leave))
         message = "'leave' means that nothing is done, yet other steps stand beside it"
         draft.problems.error(draft.place("when", failure, index), message, "keep either")
+    check_nesting(flow.steps, draft.binder, ("when", failure))
     _check_effect(draft, failure, flow)
     _check_deadline(draft, failure, flow)
 
 
 def _misplaced(step: Step, earlier: Sequence[Step]) -> Iterator[tuple[str, str]]:
-    for cls, needed, otherwise in _NEEDS:
-        if isinstance(step, cls) and not any(isinstance(other, needed) for other in earlier):
-            yield f"'{cls.word}' before '{needed.word}': {otherwise}", f"put '- {needed.word}' above"
+    before = set(map(type, walk(tuple(earlier))))
+    for inner in walk((step,)):
+        for cls, needed, otherwise in _NEEDS:
+            if isinstance(inner, cls) and needed not in before:
+                yield f"'{cls.word}' before '{needed.word}': {otherwise}", f"put '- {needed.word}' above"
+        before.add(type(inner))
+    late = _late(step, earlier)
+    if late:
+        message = f"'{step.word}' after '{late[0].word}': it is carried out once for the host, before all servers"
+        yield message, f"put '- {step.word}' above"
+
+
+def _late(step: Step, earlier: Sequence[Step]) -> list[Step]:
+    """Return the steps before the host step *step* that belong after it, but for those that are reported already."""
+    if not isinstance(step, HOST_STEPS):
+        return []
+    fenced = next((index for index, other in enumerate(earlier) if isinstance(other, Fence)), 0)
+    told = (Evacuate, Verify) if isinstance(step, Fence) else ()
+    return [other for other in earlier[fenced:] if not isinstance(other, (*HOST_STEPS, Leave, *told))]
 
 
 def _check_effect(draft: Draft, failure: str, flow: Flow) -> None:
@@ -90,22 +120,35 @@ def _check_effect(draft: Draft, failure: str, flow: Flow) -> None:
     place = draft.place("when", failure)
     if failure not in REPORTED and failure in FAILURES:
         draft.problems.warning(place, f"nothing in this release reports {failure}: this flow is only kept")
-    if not flow.step(Evacuate):
+    if not flow.moves and not draft.problems.failed:
         hint = "add '- evacuate', or write 'leave'"
         draft.problems.warning(place, "this flow brings no server back, and is not carried out", hint)
-    elif not flow.step(Disable):
-        index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Evacuate))
+    elif flow.every(Evacuate) and not flow.step(Disable):
+        index = next(i for i, step in enumerate(flow.steps) if any(isinstance(s, Evacuate) for s in walk((step,))))
         message = "'evacuate' without 'disable': Nova evacuates only from a host that it knows to be down"
         draft.problems.warning(draft.place("when", failure, index), message, "put '- disable' above")
 
 
 def _check_deadline(draft: Draft, failure: str, flow: Flow) -> None:
-    """Warn when even the first try of each step may take longer than the policy's deadline."""
-    evacuate, verify, deadline = flow.step(Evacuate), flow.step(Verify), draft.policy.deadline
-    allowed = float(evacuate.timeout if evacuate else 0) + float(verify.within if verify else 0)
-    if deadline and allowed > float(deadline):
-        message = f"the deadline is {deadline}, but the steps for {failure} may take {Duration(allowed)}"
-        draft.problems.warning(draft.place("deadline"), message, "allow more, or give the steps less time")
+    """Warn when even the first try of each step may take longer than the deadline of the policy or the flow."""
+    allowed = smooth_course(flow)
+    for deadline, path in ((draft.policy.deadline, ("deadline",)), (flow.deadline, ("when", failure, "deadline"))):
+        if deadline and allowed > float(deadline):
+            message = f"the deadline is {deadline}, but the steps for {failure} may take {Duration(allowed)}"
+            draft.problems.warning(draft.place(*path), message, "allow more, or give the steps less time")
+
+
+def _check_match(draft: Draft) -> None:
+    match = draft.policy.match
+    if match.unless is not None and not match.unless.everyone and includes(match.unless, replace(match, unless=None)):
+        message = "nobody is left: what 'not' takes away is all that the other lines mean"
+        draft.problems.error(draft.place("match", "not"), message, "narrow 'not'")
+
+
+def _check_states(draft: Draft) -> None:
+    if draft.policy.states.building is Answer.EVACUATE:
+        message = "a server that is being built never ran, and Nova does not evacuate it"
+        draft.problems.error(draft.place("states", "building"), message, "write leave or hold")
 
 
 def _check_names(drafts: Iterable[Draft]) -> None:
@@ -135,33 +178,6 @@ def _check_shadow(draft: Draft, earlier: Sequence[Policy]) -> None:
 
 def _shadow(match: Match, failure: str, earlier: Iterable[Policy]) -> Policy | None:
     return next((policy for policy in earlier if failure in policy.when and includes(policy.match, match)), None)
-
-
-def includes(wide: Match, narrow: Match) -> bool:
-    """Tell whether every server that *narrow* means is certainly meant by *wide* too.
-
-    A pattern that matches another pattern's own text matches all that the other stands for: each of the other's
-    stars is swallowed by one of its own.
-    """
-    if wide.unless is not None and (narrow.unless is None or not includes(narrow.unless, wide.unless)):
-        return False
-    return _covers_lines(wide, narrow)
-
-
-def _covers_lines(wide: Match, narrow: Match) -> bool:
-    pairs = ("metadata", "image_property")
-    lines = (name for name in Match.__dataclass_fields__ if name not in (*pairs, "unless"))
-    return all(_covers(getattr(wide, line), getattr(narrow, line)) for line in lines) and all(
-        _covers(values, getattr(narrow, pair).get(key, ()))
-        for pair in pairs
-        for key, values in getattr(wide, pair).items()
-    )
-
-
-def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
-    if not wide:
-        return True
-    return bool(narrow) and all(any(matches(pattern, text) for pattern in wide) for text in narrow)
 
 
 def _check_answered(policies: Iterable[Policy], whole: Problems) -> None:

@@ -29,7 +29,7 @@ from medevac.flows.policy.problems import Place, Problems, quoted
 from medevac.flows.policy.yaml_errors import explain
 
 MOST_BYTES = 256 * 1024
-MOST_LEVELS = 12
+MOST_LEVELS = 24
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 """What an escape sequence may smuggle into a text that terminals, logs and UTF-8 must be able to hold."""

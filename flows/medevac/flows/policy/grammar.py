@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
 from medevac.flows.policy.binding import Binder, Path, key_of
@@ -13,7 +14,6 @@ from medevac.flows.policy.language import (
     EVERYONE,
     FAILURES,
     RESERVED,
-    STEPS,
     SYNONYMS,
     After,
     Flow,
@@ -23,7 +23,9 @@ from medevac.flows.policy.language import (
     Ready,
     Step,
 )
+from medevac.flows.policy.named import Expander, Library
 from medevac.flows.policy.problems import Place, Problems, quoted
+from medevac.flows.policy.registry import registry
 
 _MOST_PORT = 65_535
 
@@ -58,10 +60,19 @@ class Draft:
         return self.binder.place(*path)
 
 
-def read_policy(node: Node, problems: Problems) -> Draft | None:
-    """Return the policy that *node* says, with everything that is wrong in *problems*; None when it says none."""
-    binder = Binder(problems, readers=_READERS, reserved=RESERVED, synonyms=SYNONYMS)
-    policy = binder.read_dataclass(Policy, node, (), "a policy")
+def reader(problems: Problems, flows: Iterable[str] = ()) -> Binder:
+    """Return what reads the language's own types; *flows* are the names that could stand for steps."""
+    readers = {**_READERS, Step: lambda binder, node, path: _step(binder, node, path, tuple(flows))}
+    return Binder(problems, readers=readers, reserved=RESERVED, synonyms=SYNONYMS)
+
+
+def read_policy(node: Node, problems: Problems, library: Library = MappingProxyType({})) -> Draft | None:
+    """Return the policy that *node* says, with everything that is wrong in *problems*; None when it says none.
+
+    Named flows are looked up in *library*.
+    """
+    binder = reader(problems, library)
+    policy = binder.read_dataclass(Policy, _without_names(node, Expander(library, problems)), (), "a policy")
     if policy is None:
         return None
     for failure in policy.when:
@@ -71,6 +82,23 @@ def read_policy(node: Node, problems: Problems) -> Draft | None:
     if not policy.when and ("when",) in binder.places and not problems.failed:
         problems.error(binder.place("when"), "no failure stands under 'when'", "write host.down: and a flow")
     return Draft(policy, binder)
+
+
+def _without_names(node: Node, expander: Expander) -> Node:
+    """Return the policy *node* with named flows put in the place of their names."""
+    if not isinstance(node, Entries):
+        return node
+    entries = (
+        Entry(entry.key, _flows_without_names(entry.value, expander)) if entry.key.value == "when" else entry
+        for entry in node.entries
+    )
+    return Entries(tuple(entries), node.place)
+
+
+def _flows_without_names(node: Node, expander: Expander) -> Node:
+    if not isinstance(node, Entries):
+        return node
+    return Entries(tuple(Entry(entry.key, expander.flow(entry.value)) for entry in node.entries), node.place)
 
 
 def read_match(binder: Binder, node: Node, path: Path) -> Match | None:
@@ -85,8 +113,10 @@ def read_match(binder: Binder, node: Node, path: Path) -> Match | None:
         return binder.read_dataclass(Match, node, path)
     hint = "name servers, such as 'project: payments'" + ("" if nested else f", or write 'match: {EVERYONE}'")
     key = path[-1]
-    if isinstance(node, Text) and not node.empty:
-        binder.unknown(node, "way to match", "", (EVERYONE,))
+    if isinstance(node, Text) and node.value == EVERYONE:
+        binder.problems.error(node.place, f"'{key}: {EVERYONE}' leaves nobody", hint)
+    elif isinstance(node, Text) and not node.empty:
+        binder.unknown(node, "way to match", "", () if nested else (EVERYONE,))
     else:
         binder.problems.error(node.place, f"'{key}' does not say which servers are meant", hint)
     return None
@@ -138,12 +168,12 @@ def _steps(binder: Binder, node: Node, path: Path) -> tuple[Step, ...]:
         binder.problems.error(
             node.place, f"the flow for '{path[-1]}' is empty", "write 'leave' if nothing is to be done"
         )
-    return tuple(_step(binder, item, (*path, index)) for index, item in enumerate(items))
+    return tuple(binder.read(Step, item, (*path, index)) or UnreadStep() for index, item in enumerate(items))
 
 
-def _step(binder: Binder, node: Node, path: Path) -> Step:
+def _step(binder: Binder, node: Node, path: Path, flows: tuple[str, ...]) -> Step:
     if isinstance(node, Entries):
-        return _step_with_parameters(binder, node, path)
+        return _step_with_parameters(binder, node, path, flows)
     if isinstance(node, Items):
         binder.problems.error(
             node.place, "a step is a word, or a word with parameters, not a list", "leave the brackets out"
@@ -153,12 +183,12 @@ def _step(binder: Binder, node: Node, path: Path) -> Step:
     if word is None:
         return UnreadStep()
     binder.places[path] = word.place
-    cls = _step_class(binder, word)
+    cls = _step_class(binder, word, flows)
     step = binder.read_dataclass(cls, Entries((), word.place), path, f"'{cls.word}'") if cls else None
     return step or UnreadStep()
 
 
-def _step_with_parameters(binder: Binder, node: Entries, path: Path) -> Step:
+def _step_with_parameters(binder: Binder, node: Entries, path: Path, flows: tuple[str, ...]) -> Step:
     """Read `word: {parameter: value}`, with `on_failure:` inside the braces or beside the word."""
     words = [entry for entry in node.entries if entry.key.value != _BESIDE]
     beside = [entry for entry in node.entries if entry.key.value == _BESIDE]
@@ -167,7 +197,7 @@ def _step_with_parameters(binder: Binder, node: Entries, path: Path) -> Step:
         return UnreadStep()
     word = words[0]
     binder.places[path] = word.key.place
-    cls = _step_class(binder, word.key)
+    cls = _step_class(binder, word.key, flows)
     if cls is None:
         return UnreadStep()
     parameters = _parameters(binder, cls, word, beside)
@@ -208,10 +238,15 @@ def _parameters(binder: Binder, cls: type[Step], word: Entry, beside: list[Entry
     return Entries((*entries, *beside), inside.place)
 
 
-def _step_class(binder: Binder, word: Text) -> type[Step] | None:
-    if word.value not in STEPS:
-        binder.unknown(word, "step", "", STEPS)
-    return STEPS.get(word.value)
+def _step_class(binder: Binder, word: Text, flows: tuple[str, ...]) -> type[Step] | None:
+    known = registry()
+    if word.value in known.unusable:
+        unusable = known.unusable[word.value]
+        message = f"the step '{word.value}' cannot be used: {unusable.reason}"
+        binder.problems.error(word.place, message, unusable.remedy)
+    elif word.value not in known.steps:
+        binder.unknown(word, "step", "", (*known.steps, *flows))
+    return known.steps.get(word.value)
 
 
 _READERS: Mapping[type, Callable[[Binder, Node, Path], Any]] = {
@@ -219,5 +254,4 @@ _READERS: Mapping[type, Callable[[Binder, Node, Path], Any]] = {
     Flow: _flow,
     Match: read_match,
     Ready: _ready,
-    Step: _step,
 }

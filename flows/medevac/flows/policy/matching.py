@@ -104,6 +104,33 @@ def asks_for(matches: Iterable[Match], line: str) -> bool:
     return any(getattr(match, line) or (match.unless and getattr(match.unless, line)) for match in matches)
 
 
+def includes(wide: Match, narrow: Match) -> bool:
+    """Tell whether every server that *narrow* means is certainly meant by *wide* too.
+
+    A pattern that matches another pattern's own text matches all that the other stands for: each of the other's
+    stars is swallowed by one of its own.
+    """
+    if wide.unless is not None and (narrow.unless is None or not includes(narrow.unless, wide.unless)):
+        return False
+    return _covers_lines(wide, narrow)
+
+
+def _covers_lines(wide: Match, narrow: Match) -> bool:
+    pairs = ("metadata", "image_property")
+    lines = (name for name in Match.__dataclass_fields__ if name not in (*pairs, "unless"))
+    return all(_covers(getattr(wide, line), getattr(narrow, line)) for line in lines) and all(
+        _covers(values, getattr(narrow, pair).get(key, ()))
+        for pair in pairs
+        for key, values in getattr(wide, pair).items()
+    )
+
+
+def _covers(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    if not wide:
+        return True
+    return bool(narrow) and all(any(matches(pattern, text) for pattern in wide) for text in narrow)
+
+
 def _unmet(match: Match, server: ServerFacts) -> Iterator[str]:
     """Yield a sentence for each line of *match* that does not hold for *server*."""
     for line, wanted, found in _lines(match, server):
