@@ -24,6 +24,8 @@ ENTRIES = {
     "explain": Entry("medevac.cli.policy_explain:command", "Tell which policy a server gets, and why.", "worker"),
     "history": Entry("medevac.cli.policy_history:group", "The policies that incidents were decided by.", "worker"),
     "plan": Entry("medevac.cli.policy_plan:command", "Tell what would be done if hosts failed now.", "worker"),
+    "reference": Entry("medevac.cli.policy_schema:reference_command", "Print the reference page of a file.", "worker"),
+    "schema": Entry("medevac.cli.policy_schema:schema_command", "Print a JSON Schema, for editors.", "worker"),
     "test": Entry("medevac.cli.policy_test:command", "Try policies against their expectations.", "sandbox"),
 }
 
