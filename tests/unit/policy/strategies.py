@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.language import (
     FAILURES,
+    After,
+    Allow,
+    Answer,
     Disable,
+    Ending,
     Evacuate,
     Expect,
     Fence,
+    FirstOf,
     Flow,
+    If,
     Leave,
     Match,
+    Notify,
     OnFailure,
+    Page,
+    Patience,
     Policy,
     Priority,
+    Readiness,
+    Ready,
+    Result,
+    Retry,
+    States,
+    Step,
+    Together,
     Verify,
+    Wait,
 )
-from medevac.flows.policy.matching import ServerFacts
+from medevac.flows.policy.matching import ServerFacts, includes
 
+names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Co", "Cn")), max_size=12)
 patterns = st.lists(st.text("ab*", max_size=4), min_size=1, max_size=2).map(tuple)
 lines = st.just(()) | patterns
 metadata = st.dictionaries(st.sampled_from(["ha", "role", "<", "on"]), patterns, max_size=2)
-matches = st.builds(
-    Match,
-    az=lines,
-    host=lines,
-    aggregate=lines,
-    project=lines,
-    server=lines,
-    metadata=metadata,
-    flavor=lines,
-    image=lines,
-)
+LINES = {
+    **dict.fromkeys(("az", "host", "aggregate", "project", "server", "flavor", "image", "tag"), lines),
+    "metadata": metadata,
+    "image_property": metadata,
+}
+plain_matches = st.builds(Match, **LINES)
+some = plain_matches.filter(lambda match: not match.everyone)
+matches = st.builds(Match, unless=st.none() | some, **LINES)
+
+
+def leaves_somebody(match: Match) -> bool:
+    """Tell whether the match is one that the checker does not refuse: `not` takes away less than all."""
+    return match.unless is None or not includes(match.unless, replace(match, unless=None))
 
 
 def durations(least: int, most: int) -> st.SearchStrategy[Duration]:
@@ -50,15 +72,66 @@ evacuations = st.builds(
     on_failure=st.builds(OnFailure, retry=st.integers(0, 100), wait=durations(0, 3600)),
 )
 verifications = st.builds(Verify, expect=st.sampled_from(Expect), within=durations(1, 86_400))
-moving = st.builds(lambda *steps: Flow(steps), st.just(Fence()), st.just(Disable()), evacuations, verifications)
+endings = st.none() | st.sampled_from(Ending)
+deadlines = st.none() | durations(1, 604_800)
+
+
+@st.composite
+def branches(draw: st.DrawFn, depth: int, least: int = 1) -> tuple[Step, ...]:
+    """Return steps that may stand in a control, nested *depth* deep at most."""
+    return tuple(draw(st.lists(inner(depth), min_size=least, max_size=2)))
+
+
+def inner(depth: int) -> st.SearchStrategy[Step]:
+    """Return steps that may stand anywhere after an evacuation, with controls nested *depth* deep at most."""
+    told = st.builds(Notify, to=names, text=texts) | st.builds(Page, text=texts)
+    plain = evacuations | told | st.builds(Wait, time=durations(0, 86_400))
+    return plain if depth == 0 else plain | controls(depth - 1)
+
+
+def controls(depth: int) -> st.SearchStrategy[Step]:
+    """Return controls of every kind, whose steps hold controls *depth* deep at most."""
+    waits = {"times": st.integers(1, 100), "wait": durations(0, 3600), "back_off": st.integers(1, 10)}
+    result = {"step": st.just("evacuate"), "result": st.sampled_from(Result)}
+    return (
+        st.builds(Together, steps=branches(depth, 2))
+        | st.builds(Retry, steps=branches(depth), **waits)
+        | st.builds(FirstOf, alternatives=st.lists(branches(depth), min_size=2, max_size=3).map(tuple))
+        | st.builds(If, then=branches(depth), otherwise=st.just(()) | branches(depth), **result)
+    )
+
+
+moving = st.builds(
+    lambda first, rest, deadline, ending: Flow((Fence(), Disable(), *first, *rest), deadline, ending),
+    st.tuples(evacuations, verifications),
+    st.lists(controls(2), max_size=2),
+    deadlines,
+    endings,
+)
 leaving = st.builds(Leave, reason=texts).map(lambda leave: Flow((leave,)))
 flows = moving | leaving
-names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}", fullmatch=True)
+readiness = st.sampled_from([Ready(), Ready(Readiness.GUEST)]) | st.integers(1, 65_535).map(
+    lambda port: Ready(Readiness.PORT, port)
+)
+orders = st.builds(
+    After,
+    match=some,
+    policy=st.lists(names, max_size=2).map(tuple),
+    ready=readiness,
+    delay=durations(0, 3600),
+    timeout=durations(1, 86_400),
+    then=st.sampled_from(Patience),
+)
+answers = {name: st.sampled_from(Answer) for name in ("error", "paused", "resized", "locked", "busy")}
 policies = st.builds(
     Policy,
     name=names,
     about=texts,
-    match=matches,
+    match=matches.filter(leaves_somebody),
+    on_failure=st.sampled_from(Ending),
+    allow=st.none() | st.sampled_from(Allow),
+    states=st.builds(States, **answers),
+    after=st.lists(orders, max_size=2).map(tuple),
     priority=st.sampled_from(Priority),
     deadline=st.none() | durations(1, 604_800),
     when=st.dictionaries(st.sampled_from(sorted(FAILURES)), flows, min_size=1, max_size=3),
@@ -77,4 +150,6 @@ servers = st.builds(
     metadata=st.dictionaries(st.sampled_from(["ha", "role"]), words, max_size=2),
     flavor=words,
     image=words,
+    tags=st.lists(words, max_size=2).map(tuple),
+    image_properties=st.dictionaries(st.sampled_from(["ha", "role"]), words, max_size=2),
 )
