@@ -15,6 +15,8 @@ from taskflow import engines
 from taskflow.exceptions import WrappedFailure
 from taskflow.persistence import models
 from taskflow.persistence.backends.impl_memory import MemoryBackend
+from taskflow.retry import History
+from taskflow.types.failure import Failure
 
 from medevac.core.errors import ClaimLostError
 from medevac.core.wire import to_plain
@@ -24,7 +26,7 @@ from medevac.flows.plan import Outcome, Plan
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.language import Evacuate, FirstOf, If, Policy, Result, Retry, Together, Verify, Wait
 from medevac.flows.standing import Standing, Standings
-from medevac.flows.steps.control import AnotherRoundError, Control, EndRound
+from medevac.flows.steps.control import AnotherRoundError, Control, EndRound, Rounds
 from medevac.flows.steps.staged import Seat
 from medevac.sandbox.cloud.model import verdict
 from medevac.sandbox.fakes import START
@@ -221,3 +223,12 @@ def test_rounds_end_before_their_history_outgrows_its_znode(number: int, again_a
     with pytest.raises(AnotherRoundError) if again_asked else contextlib.nullcontext():
         end.execute(ports=recovery.site.ports, plan=plan, **values)
     assert ("no further round of retry" in recovery.told()) is not again_asked
+
+
+def test_rounds_that_a_dead_worker_did_not_forget_are_not_counted() -> None:
+    rounds = Rounds(Seat(Brief("i", "host.down", DEAD, START, SITE), "p", "retry:p", "now"), 3)
+    failed = {"retried:p": Failure.from_exception(AnotherRoundError("changed"))}
+    left_over = [({"number": 0}, failed), ({"number": 1}, {})]
+    assert rounds.execute(History(left_over)) == {"number": 0, "last": False, "changed": ""}
+    after_one = rounds.execute(History([*left_over, ({"number": 0}, failed)]))
+    assert after_one == {"number": 1, "last": False, "changed": "changed"}

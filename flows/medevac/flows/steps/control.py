@@ -79,9 +79,14 @@ def _numbers(history: Any) -> retry.History:  # noqa: ANN401 - TaskFlow has no t
     """Return *history* with the numbers of the rounds as what was provided.
 
     What was provided itself is lost when a worker takes over: RetryDetail.from_dict (TaskFlow 6.5) puts the failure of
-    a round in its place.
+    a round in its place.  And where a control around this one begins again, TaskFlow forgets the history in a write of
+    its own; a worker that dies before it leaves the rounds of the run before.  Their last one has no failure, while
+    all rounds that are followed by another in this run have.
     """
-    return retry.History([(number, failures) for number, (_, failures) in enumerate(history)])
+    rounds: list[Any] = []
+    for _, failures in history:
+        rounds = [*rounds, failures] if failures else []
+    return retry.History(list(enumerate(rounds)))
 
 
 def _of_the_last(history: Any) -> list[Any]:  # noqa: ANN401 - TaskFlow has no type hints
