@@ -150,6 +150,7 @@ class Problems:
             return
         if len(self._found) == MOST_PROBLEMS:
             message, hint, severity = "there are more problems", f"mend the first {MOST_PROBLEMS}", Severity.ERROR
+        message, hint = ("".join(map(_printable, text)) for text in (message, hint))  # both may repeat what is there
         self._found.append(Problem(self.file, place.line, place.column, place.length, message, hint, severity))
 
     def _with_line(self, found: Problem) -> Problem:
