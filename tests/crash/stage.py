@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,18 +39,18 @@ def server_id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
 
 
-def _server(name: str, host: str = DEAD, **told: Any) -> ServerSpec:
+def server(name: str, host: str = DEAD, **told: Any) -> ServerSpec:
     return ServerSpec(name, host, id=server_id(name), **told)
 
 
 SERVERS = (
-    _server("pet-running", metadata={"ha": "pet"}),
-    _server("pet-locked", metadata={"ha": "pet"}, locked_reason="mine"),
-    _server("volume-booted", image=""),
-    _server("stopped", vm_state="stopped"),
-    _server("running"),
-    _server("on-another-host", "compute-2"),
-    _server("left-to-its-fate", project="batch"),
+    server("pet-running", metadata={"ha": "pet"}),
+    server("pet-locked", metadata={"ha": "pet"}, locked_reason="mine"),
+    server("volume-booted", image=""),
+    server("stopped", vm_state="stopped"),
+    server("running"),
+    server("on-another-host", "compute-2"),
+    server("left-to-its-fate", project="batch"),
 )
 LEFT = ("left-to-its-fate", "on-another-host")
 POLICIES = {
@@ -59,6 +59,30 @@ POLICIES = {
     "20-batch.yaml": "policy: batch\nmatch: {server: left-*}\nwhen:\n  host.down: leave\n",
     "90-everyone.yaml": "policy: everyone\nmatch: everyone\nwhen:\n  host.down: [fence, disable, evacuate, verify]\n",
 }
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who is on a stage."""
+
+    servers: tuple[ServerSpec, ...]
+    policies: Mapping[str, str]
+    """File name to text."""
+    stays: tuple[str, ...] = ()
+    """The names of servers that are not moved."""
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """The names of the servers that have to be moved."""
+        return tuple(server.name for server in self.servers if server.name not in self.stays)
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The names of the servers of the dead host that are not moved."""
+        return tuple(server.name for server in self.servers if server.name in self.stays and server.host == DEAD)
+
+
+EVERY_KIND = Cast(SERVERS, POLICIES, LEFT)
 _numbers = itertools.count(1)
 
 
@@ -72,6 +96,7 @@ class Stage:
     folder: Path
     settings: Settings = field(default_factory=lambda: Settings(shared_storage=("*",), grace=0.3))
     before: dict[str, Server] = field(default_factory=dict)
+    cast: Cast = EVERY_KIND
 
     def told(self, name: str, die_at: Point | None = None) -> Told:
         addresses = self.cloud.addresses
@@ -125,18 +150,20 @@ class Stage:
 
 
 @contextmanager
-def staged(zookeeper: str, settings: Settings | None = None, *, evacuate_seconds: float = 0.0) -> Iterator[Stage]:
+def staged(
+    zookeeper: str, settings: Settings | None = None, *, evacuate_seconds: float = 0.0, cast: Cast = EVERY_KIND
+) -> Iterator[Stage]:
     """Yield a stage of its own: its own path in the ZooKeeper at *zookeeper*, its own cloud, its own folder."""
     hosts = f"{zookeeper}/crash-{next(_numbers)}"
     folder = Path(tempfile.mkdtemp(prefix="medevac-crash-"))
     client = connect(hosts)
     try:
         ensure_layout(client)
-        _write_policies(folder / "policies")
+        _write_policies(folder / "policies", cast.policies)
         with RunningCloud(
-            SiteSpec(HOSTS, SERVERS), CloudSettings(evacuate_seconds=evacuate_seconds, rpc_seconds=0.0)
+            SiteSpec(HOSTS, cast.servers), CloudSettings(evacuate_seconds=evacuate_seconds, rpc_seconds=0.0)
         ) as cloud:
-            stage = Stage(cloud, hosts, client, folder)
+            stage = Stage(cloud, hosts, client, folder, cast=cast)
             stage.settings = settings or stage.settings
             with cloud.world.settled() as world:
                 machines.cut_network(world, DEAD)
@@ -147,9 +174,9 @@ def staged(zookeeper: str, settings: Settings | None = None, *, evacuate_seconds
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_policies(folder: Path) -> None:
+def _write_policies(folder: Path, policies: Mapping[str, str]) -> None:
     folder.mkdir()
-    for name, text in POLICIES.items():
+    for name, text in policies.items():
         (folder / name).write_text(text)
 
 

@@ -10,13 +10,14 @@ from medevac.core.handled import Handled, Outcome
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode
 from medevac.sandbox.cloud.model import verdict
+from medevac.sandbox.cloud.model.world import World
 from medevac.workers import incidents
 from medevac.workers.zookeeper import bounded
-from tests.crash.stage import DEAD, LEFT, SERVERS, Stage
+from tests.crash.stage import DEAD, EVERY_KIND, Stage
 
 INCIDENT = f"host.down:{DEAD}:1"
 REASON = f"medevac {INCIDENT}: host.down"
-MOVED = tuple(server.name for server in SERVERS if server.name not in LEFT)
+MOVED = EVERY_KIND.moved
 
 Check = Callable[[Stage], Iterator[str]]
 
@@ -61,24 +62,24 @@ def the_journal_can_be_read(stage: Stage) -> Iterator[str]:
 def every_server_is_back_as_it_was(stage: Stage) -> Iterator[str]:
     """Check place and state of every server, and that exactly those run that should."""
     with stage.cloud.world.settled() as world:
-        yield from verdict.check_all_running(world, [s.id for s in world.servers.values() if s.name in _RUNNING])
+        yield from verdict.check_all_running(world, _running(stage, world))
         for server in world.servers.values():
             before = stage.before[server.name]
             now = (server.vm_state, server.task_state, server.locked, server.fault, server.broken)
             if now != (before.vm_state, before.task_state, before.locked, None, False):
                 yield f"{server.name} was {before.vm_state} and is {now}"
-            if (server.host == before.host) is (server.name in MOVED):
+            if (server.host == before.host) is (server.name in stage.cast.moved):
                 yield f"{server.name} is on {server.host}"
 
 
 def each_server_was_evacuated_once(stage: Stage) -> Iterator[str]:
     """Check Nova's records, and the calls it got."""
-    if stage.records() != Counter(MOVED):
+    if stage.records() != Counter(stage.cast.moved):
         yield f"evacuation records: {dict(stage.records())}"
     with stage.cloud.world.settled() as world:
         calls = world.requests["POST /compute/v2.1/servers/{id}/action"]
         states = {record.status for record in world.migrations.values()}
-    if calls != len(MOVED):
+    if calls != len(stage.cast.moved):
         yield f"{calls} actions were asked for"
     if states != {"done"}:
         yield f"evacuation records ended as {states}"
@@ -103,7 +104,7 @@ def the_incident_is_recovered_and_names_every_server(stage: Stage) -> Iterator[s
     yield from _incident(stage, IncidentState.RECOVERED, evidence=True)
     report = incidents.report(stage.client, INCIDENT) or {}
     rows = {row["name"]: row["result"] for row in report.get("servers", [])}
-    wanted = dict.fromkeys(MOVED, "recovered") | {"left-to-its-fate": "left"}
+    wanted = dict.fromkeys(stage.cast.moved, "recovered") | dict.fromkeys(stage.cast.left, "left")
     if rows != wanted or len(report.get("servers", [])) != len(wanted):
         yield f"the report says {rows}"
 
@@ -164,7 +165,11 @@ def _incident(stage: Stage, state: IncidentState, *, evidence: bool) -> Iterator
         yield f"the incident is {incident.state} and ended at {incident.ended_at}"
 
 
-_RUNNING = frozenset(server.name for server in SERVERS if server.vm_state == "active") - {"left-to-its-fate"}
+def _running(stage: Stage, world: World) -> list[str]:
+    """Return the ids of the servers that have to run: those that did, but for the ones left on the dead host."""
+    names = {each.name for each in stage.cast.servers if each.vm_state == "active"} - set(stage.cast.left)
+    return [server.id for server in world.servers.values() if server.name in names]
+
 
 EVERYWHERE: tuple[Check, ...] = (
     never_two_copies,
