@@ -62,7 +62,7 @@ def test_most_of_the_known_mistakes_are_marked() -> None:
     for path in sorted((ROOT / "tests/unit/policy/broken").glob("*.yaml")):
         try:
             documents.append(yaml.safe_load(path.read_text()))
-        except (yaml.YAMLError, UnicodeDecodeError, OverflowError):
+        except (yaml.YAMLError, ValueError, OverflowError):
             continue  # an editor marks these without a schema
     unmarked = [document for document in documents if not errors("policy", document)]
     assert len(documents) > 60
