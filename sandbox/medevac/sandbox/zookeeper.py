@@ -120,7 +120,7 @@ class ZookeeperServer:
                 self.wait_ready()
                 break
             except BaseException as error:  # also Ctrl-C: nobody would stop what did not come up
-                taken = isinstance(error, ZookeeperStartError) and "Address already in use" in str(error)
+                taken = isinstance(error, ZookeeperStartError) and "Address already in use" in self.log
                 self.stop(keep=again)
                 if again or not taken or not attempts_left:
                     raise
