@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medevac.core.errors import MedevacError
+from medevac.sandbox.freezing import freeze
 
 STOP_DEADLINE = 5.0
 """Seconds that a child is given to end by itself before it is killed."""
@@ -66,8 +67,12 @@ class Child:
         self._process.wait()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it still runs."""
-        if self.alive:
+        """Send a signal, if it still runs; after SIGSTOP nothing of it runs on."""
+        if not self.alive:
+            return
+        if number is signal.SIGSTOP:
+            freeze(self.pid)
+        else:
             os.kill(self.pid, number)
 
     def wait(self, deadline: float) -> int | None:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from medevac.core.errors import MedevacError
+from medevac.sandbox.freezing import freeze
 
 JARS = Path("/usr/share/java")
 INSTALL = "apt-get install -y --no-install-recommends zookeeper default-jre-headless"
@@ -166,7 +167,8 @@ class ZookeeperServer:
 
     def pause(self) -> None:
         """Freeze the process: it keeps its connections and answers nothing."""
-        self._signal(signal.SIGSTOP)
+        if self._process is not None and self._process.poll() is None:
+            freeze(self._process.pid)
 
     def resume(self) -> None:
         """Let a paused process go on."""

@@ -9,6 +9,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from medevac.core import layout
+from medevac.sandbox.freezing import freeze
 from tests.component.engine.flows import said
 from tests.component.engine.harness import child, conducting, post
 from tests.fixtures.waiting import until
@@ -37,7 +38,7 @@ def wake_a_zombie(kind: str, client: KazooClient, hosts: str, events: Path, *, k
     post(client, "job", {"name": "a"}, {"name": "b", "gate": str(gate)}, {"name": "c"}, {"name": "d"})
     with child("conductor_main.py", kind, hosts, str(SESSION), events=events) as zombie:
         assert until(lambda: count(events, "execute", "b") == 1)
-        zombie.send_signal(signal.SIGSTOP)
+        freeze(zombie.pid)
         with conducting(kind, hosts):
             assert until(lambda: client.get_children(layout.BOARD) == [])
         assert count(events, "executed", "d") == 1
