@@ -51,6 +51,12 @@ class Incident:
     ended_at: float | None = None
     policy_set: str = ""
     """Digest of the policy set that decided."""
+    held_by: str = ""
+    """What holds it: evidence, breaker, disarm, maintenance, cap, limit, operator or capacity; empty: nothing does."""
+    again_at: float = 0.0
+    """Seconds since the epoch at which triage looks again at a held one; 0: a human or an event releases it."""
+    host: str = ""
+    """The host that a failed server was on; empty for failures of hosts, whose subject is the host."""
 
 
 def incident_id(failure: str, subject: Subject, generation: int) -> str:
