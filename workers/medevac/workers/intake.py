@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from kazoo.client import KazooClient, TransactionRequest
@@ -22,6 +22,7 @@ from medevac.flows.policy.language import PolicySet
 from medevac.flows.ports import Clock, Cloud, HostService
 from medevac.workers import incarnation, incidents, policy_history
 from medevac.workers.engine.posting import Posting, Priority, add_job
+from medevac.workers.verdict import Brakes, NoBrakes
 from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
 
 FAILURE = "host.down"
@@ -51,6 +52,8 @@ class Desk:
     host_names: Callable[[str], str]
     """Pacemaker's name of a node to Nova's name of the host."""
     actor: str
+    brakes: Brakes = field(default_factory=NoBrakes)
+    """Asked before each job."""
 
 
 class Intake:
