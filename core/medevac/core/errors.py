@@ -72,5 +72,13 @@ class NoEvidenceError(MedevacError):
     """There is no evidence that this host is off, so nothing on it may be started elsewhere."""
 
 
+class HypervisorUnavailableError(MedevacError):
+    """The hypervisor did not answer or refused: whether its guests run is unknown, and that is no evidence."""
+
+
+class ServiceControlError(MedevacError):
+    """The cluster manager did not take the order, or does not say how the service is."""
+
+
 class NotificationError(MedevacError):
     """A message did not go out."""

@@ -1,4 +1,4 @@
-"""The world as recovery flows see it: five small ports, and the values that pass through them.
+"""The world as recovery flows see it: a few small ports, and the values that pass through them.
 
 Adapters live in `medevac.workers`; fakes in `medevac.sandbox.fakes`.  One contract suite (tests/contract) runs
 on both.  Methods are grouped by what a caller may do when the answer does not come.
@@ -13,99 +13,31 @@ from typing import Protocol
 from medevac.core.errors import NotificationError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.journal import JournalEntry
+from medevac.flows.estate import HostService, Migration, Server, ServerGroup
+from medevac.flows.guests import Activity, Domain, Hypervisor, KillProof, NoHypervisor, NoServices, Services
 
-
-@dataclass(frozen=True, slots=True)
-class HostService:
-    """The nova-compute service of a host (GET /os-services)."""
-
-    id: str
-    """Its uuid (microversion 2.53)."""
-    host: str
-    zone: str
-    enabled: bool
-    state: str
-    """up, down, or unknown (its cell does not answer, microversion 2.69)."""
-    forced_down: bool
-    disabled_reason: str
-    """Empty when there is none."""
-    updated_at: float | None
-    """Seconds since the epoch (Nova's clock) of its last heartbeat or change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server as GET /servers/detail tells it to an administrator."""
-
-    id: str
-    name: str
-    project_id: str
-    host: str
-    """OS-EXT-SRV-ATTR:host; empty when it has none."""
-    vm_state: str
-    """active, stopped, error, paused, suspended, rescued, resized, building, deleted, soft-delete ..."""
-    task_state: str
-    """Empty when no operation is under way."""
-    power_state: int
-    """0 no state, 1 running, 3 paused, 4 shut down, 6 crashed, 7 suspended."""
-    image_id: str
-    """Empty: it boots from a volume."""
-    flavor: str
-    zone: str
-    locked: bool
-    launched: bool
-    """False: it never ran (launched_at is not set), and Nova will not evacuate it."""
-    fault: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    updated_at: float = 0.0
-    tags: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    """Of its ports and floating ones, those that are reached from outside first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """A record of GET /os-migrations.
-
-    Life of an evacuation: accepted, pre-migrating, done, completed; or error (no destination), failed (refused
-    by the destination).
-    """
-
-    id: int
-    """Grows within a cell, so that "after the plan" can be told without comparing clocks."""
-    server_id: str
-    status: str
-    source: str
-    destination: str
-    """Empty until the scheduler has chosen."""
-    created_at: float
-    updated_at: float
-
-    @property
-    def live(self) -> bool:
-        """Tell whether Nova may still be working on it."""
-        return self.status in ("accepted", "pre-migrating", "migrating")
-
-    @property
-    def succeeded(self) -> bool:
-        """Tell whether the server arrived."""
-        return self.status in ("done", "completed")
-
-
-@dataclass(frozen=True, slots=True)
-class ServerGroup:
-    """A server group, as GET /os-server-groups tells it."""
-
-    id: str
-    policy: str
-    """affinity, anti-affinity, soft-affinity or soft-anti-affinity."""
-    members: tuple[str, ...]
-    """Ids of servers, on whatever hosts."""
-
-    @property
-    def strict(self) -> bool:
-        """Tell whether Nova refuses a destination that breaks the policy, also when it notices late."""
-        return self.policy in ("affinity", "anti-affinity")
+__all__ = [
+    "Activity",
+    "Blind",
+    "Clock",
+    "Cloud",
+    "Domain",
+    "Fencer",
+    "HostService",
+    "Hypervisor",
+    "JournalOnly",
+    "KillProof",
+    "Logbook",
+    "Migration",
+    "NoHypervisor",
+    "NoServices",
+    "Notifier",
+    "Ports",
+    "Prober",
+    "Server",
+    "ServerGroup",
+    "Services",
+]
 
 
 class Cloud(Protocol):
@@ -120,8 +52,23 @@ class Cloud(Protocol):
     def host_service(self, host: str) -> HostService | None:
         """Return the nova-compute service of *host*, or None when Nova knows no such host."""
 
+    def compute_services(self) -> tuple[HostService, ...]:
+        """Return the nova-compute services of all hosts (GET /os-services?binary=nova-compute).
+
+        All of them down at once says more about whoever reports than about the hosts: see `control_services`.
+        """
+
+    def control_services(self) -> Mapping[str, bool]:
+        """Tell of nova-scheduler and nova-conductor whether any of each is up (GET /os-services): both are keys.
+
+        "Up" is Nova's word, from heartbeats that nova-conductor writes.
+        """
+
     def host_aggregates(self, host: str) -> tuple[str, ...]:
         """Return the names of the aggregates that *host* is in."""
+
+    def aggregates(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the hosts of every aggregate, by its name (GET /os-aggregates)."""
 
     def servers_on(self, host: str) -> tuple[Server, ...]:
         """Return all servers whose host is *host*, of all projects.
@@ -137,6 +84,12 @@ class Cloud(Protocol):
 
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the evacuation records with source *host*, oldest first; only those changed after *since*."""
+
+    def migrations_of(self, server_id: str, since: float | None = None) -> tuple[Migration, ...]:
+        """Return the records of one server, of every kind, oldest first; only those changed after *since*.
+
+        GET /os-migrations?instance_uuid=; a server that Nova does not know has none.
+        """
 
     def project_names(self) -> Mapping[str, str]:
         """Return project id to project name (Keystone)."""
@@ -165,6 +118,15 @@ class Cloud(Protocol):
         Raises RefusedError while evacuations from the host wait for its clean-up.
         """
 
+    def set_enabled(self, service: HostService, enabled: bool, reason: str) -> None:  # noqa: FBT001 - the state to have
+        """Let the scheduler use the host again, or no more, without forcing it down (PUT /os-services/{id}, 2.53).
+
+        Disabling leaves a service alone that was disabled before (*service*.enabled is false): an operator's reason is
+        never overwritten.  Enabling takes no *reason*, and whoever calls it has made sure that the mark is ours.
+        Servers on the host stay where they are.  Nova waits up to rpc_response_timeout (60 s) for a dead service that
+        it still believes up: CloudUnavailableError then, although it is disabled.  Raises CellDownError as `take_out`.
+        """
+
     def reset_state(self, server_id: str, state: str) -> None:
         """Set vm_state to *state* (active or error) and task_state to none (os-resetState)."""
 
@@ -184,6 +146,41 @@ class Cloud(Protocol):
         Returns when Nova has accepted: a migration record exists then.  Raises OutcomeUnknownError when the answer
         did not come (or was a 5xx); ConflictError for a state in which Nova does not evacuate; RefusedError when
         the host still counts as up or the server cannot be moved; NotFoundError when the server is gone.
+        """
+
+    # The next ones act through nova-compute on the server's host, which Nova does not ask whether it lives: an order
+    # to a dead one is accepted, and waits for ever.  They raise OutcomeUnknownError, ConflictError, NotFoundError and
+    # RefusedError as `evacuate` does.
+
+    def reboot(self, server_id: str) -> None:
+        """Destroy the guest and start it again where it is, whatever it did (os reboot, type HARD).
+
+        For active, stopped, paused, suspended and error; the server is active afterwards.  Nova takes it in the midst
+        of another reboot too.
+        """
+
+    def live_migrate(self, server_id: str) -> None:
+        """Move a server that is active or paused without stopping it, to a host that the scheduler chooses.
+
+        os-migrateLive, 2.30 on, block migration as Nova finds it needed (2.25).  A destination that does not suit ends
+        in a migration in error, and the server stays where it is.  Raises ConflictError when its state or task does
+        not allow it; RefusedError when Nova sees that it cannot be moved.
+        """
+
+    def cold_migrate(self, server_id: str) -> None:
+        """Shut the server off, move it, and start it on a host that the scheduler chooses (migrate).
+
+        For active and stopped, with its host up.  It ends in vm_state resized, which `confirm_resize` makes final.
+        """
+
+    def confirm_resize(self, server_id: str) -> None:
+        """Make a cold migration final: the disk on the source goes (confirmResize).  For vm_state resized."""
+
+    def rebuild(self, server_id: str) -> None:
+        """Make the root disk anew from the server's own image, on the same host: what it held is lost (rebuild).
+
+        For active, stopped and error.  Raises RefusedError for a server that boots from a volume: its disk is
+        somebody's data.
         """
 
 
@@ -289,3 +286,5 @@ class Ports:
     log: Logbook
     prober: Prober = field(default_factory=Blind)
     notifier: Notifier = field(default_factory=JournalOnly)
+    hypervisor: Hypervisor = field(default_factory=NoHypervisor)
+    services: Services = field(default_factory=NoServices)
