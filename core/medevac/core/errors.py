@@ -76,6 +76,10 @@ class HypervisorUnavailableError(MedevacError):
     """The hypervisor did not answer or refused: whether its guests run is unknown, and that is no evidence."""
 
 
+class NoHypervisorError(HypervisorUnavailableError):
+    """The worker does not know how to reach any hypervisor: set 'hypervisor' in medevac.yaml."""
+
+
 class ServiceControlError(MedevacError):
     """The cluster manager did not take the order, or does not say how the service is."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from medevac.core.errors import HypervisorUnavailableError, ServiceControlError
+from medevac.core.errors import HypervisorUnavailableError, NoHypervisorError, ServiceControlError
 
 NOVA_COMPUTE = "nova-compute"
 LIBVIRT = "libvirt"
@@ -176,4 +176,4 @@ class NoServices:
 
 def _unreached(host: str) -> HypervisorUnavailableError:
     message = f"this worker does not know how to reach the hypervisor of {host}: set 'hypervisor' in medevac.yaml"
-    return HypervisorUnavailableError(message)
+    return NoHypervisorError(message)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from medevac.flows.policy.language import Allow, Match
 from medevac.flows.policy.wishes import Owners
+from medevac.flows.returning import WayBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +168,5 @@ class Settings:
     """Servers that are never touched."""
     owners: Owners = field(default=Owners())
     """What owners of servers may wish for."""
+    way_back: WayBack = field(default=WayBack())
+    """How hosts come back into service."""

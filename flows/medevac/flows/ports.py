@@ -231,8 +231,16 @@ class Logbook(Protocol):
     def evidence(self) -> FenceEvidence | None:
         """Return the evidence that is stored with the incident now (a trigger may have added it meanwhile)."""
 
-    def finish(self, state: str, reason: str, report: Mapping[str, object]) -> None:
-        """Store the incident's outcome and report in one write.  Raises ClaimLostError as above."""
+    def state_of(self, incident: str) -> str:
+        """Return the state (an IncidentState) of another incident; empty when there is none of that id any more."""
+
+    def finish(
+        self, state: str, reason: str, report: Mapping[str, object], *, held_by: str = "", again_at: float = 0.0
+    ) -> None:
+        """Store the incident's outcome and report in one write.  Raises ClaimLostError as above.
+
+        For one that is held, what holds it, and when it is looked at again (see Incident).
+        """
 
 
 class Prober(Protocol):

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
 from medevac.core.errors import (
     CellDownError,
-    ClaimLostError,
     CloudError,
     CloudUnavailableError,
     ConflictError,
@@ -25,7 +24,6 @@ from medevac.core.errors import (
     RefusedError,
 )
 from medevac.core.evidence import FenceEvidence
-from medevac.core.journal import JournalEntry
 from medevac.flows import ports
 from medevac.sandbox.cloud.http import microversions
 from medevac.sandbox.cloud.model import actions, evacuation, listing, services, site
@@ -39,6 +37,7 @@ from medevac.sandbox.cloud.model.services import ServiceUpdate
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.cloud.model.world import World
+from medevac.sandbox.logbook import MemoryLogbook
 from medevac.sandbox.notifier import FakeNotifier
 from medevac.sandbox.power.bmc import Bmc, BmcError, BmcHangError, BmcUnreachableError
 from medevac.sandbox.prober import FakeProber
@@ -334,48 +333,6 @@ class FakeFencer:
                 raise FencingError(f"the fence device refused to {action} {host}: {error}") from None
             except (BmcHangError, BmcUnreachableError):
                 raise FencingError(f"the fence device did not answer when asked to {action} {host}") from None
-
-
-class MemoryLogbook:
-    """Implements Logbook in memory."""
-
-    def __init__(self) -> None:
-        """Own the claim."""
-        self.owned = True  # set to False by tests to lose the claim
-        self.entries: list[JournalEntry] = []
-        self.state: str | None = None
-        self.reason = ""
-        self.report: Mapping[str, object] = {}
-        self.intended: dict[str, list[float]] = {}  # set by tests; see Logbook.intentions
-        self._evidence: FenceEvidence | None = None
-
-    def assert_owned(self) -> None:
-        """Raise ClaimLostError when the claim is lost."""
-        if not self.owned:
-            raise ClaimLostError
-
-    def append(self, entries: Sequence[JournalEntry]) -> None:
-        """Add *entries*."""
-        self.assert_owned()
-        self.entries.extend(entries)
-
-    def intentions(self) -> Mapping[str, Sequence[float]]:
-        """Return what earlier owners intended."""
-        return self.intended
-
-    def add_evidence(self, evidence: FenceEvidence) -> None:
-        """Keep *evidence*."""
-        self.assert_owned()
-        self._evidence = evidence
-
-    def evidence(self) -> FenceEvidence | None:
-        """Return the evidence that is kept."""
-        return self._evidence
-
-    def finish(self, state: str, reason: str, report: Mapping[str, object]) -> None:
-        """Keep the outcome."""
-        self.assert_owned()
-        self.state, self.reason, self.report = state, reason, report
 
 
 class FakeSite:

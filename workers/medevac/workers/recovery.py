@@ -97,7 +97,16 @@ class FencedLogbook:
         """Store *evidence* with the incident."""
         self._change(lambda incident: replace(incident, evidence=evidence))
 
-    def finish(self, state: str, reason: str, report: Mapping[str, object]) -> None:
+    def state_of(self, incident: str) -> str:
+        """Return the state of another incident; empty when there is none of that id any more."""
+        try:
+            return until_answered(lambda: incidents.read(self._client, incident)).incident.state.value
+        except incidents.NoSuchIncidentError:
+            return ""
+
+    def finish(
+        self, state: str, reason: str, report: Mapping[str, object], *, held_by: str = "", again_at: float = 0.0
+    ) -> None:
         """Store state, reason and report in one write."""
         ended = IncidentState(state)
         at = time.time() if ended.final else None
@@ -110,7 +119,12 @@ class FencedLogbook:
             elif data:
                 transaction.create(layout.report(self._id), data)
 
-        self._change(lambda incident: replace(incident, state=ended, reason=reason, ended_at=at), also)
+        self._change(
+            lambda incident: replace(
+                incident, state=ended, reason=reason, ended_at=at, held_by=held_by, again_at=again_at
+            ),
+            also,
+        )
 
     def _read_intentions(self) -> dict[str, list[float]]:
         found: dict[str, list[float]] = {}

@@ -1,0 +1,92 @@
+"""Returning: what the site says about hosts that come back, and where one of them stands on its way.  Pure.
+
+Which incident took a host out is read from the service itself: its disabled_reason begins with our mark.  What bears
+another mark, or none, is not ours: it is never touched or adopted.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from medevac.core.incident import IncidentState
+from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.words import said
+from medevac.flows.ports import HostService
+
+HELD_BY = "way-back"
+"""What holds the incident of a host that is not ready yet."""
+
+_OURS = re.compile(r"medevac (?P<incident>[a-z.-]+:(?P<host>[^\s:]+):[0-9]+)(?=:|\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What is done when a host that medevac took out of service comes back."""
+
+    settle: Duration = field(
+        default=Duration(600),
+        metadata=said("How long to wait for evacuations from the host to end before its return is held.", least=0),
+    )
+    clean: Duration = field(
+        default=Duration(600),
+        metadata=said("How long nova-compute may take to start and to clean up before the return is held.", least=0),
+    )
+    hold: Duration = field(
+        default=Duration(60),
+        metadata=said("How long nova-compute must have been up without a break before the host is enabled.", least=0),
+    )
+    again: Duration = field(
+        default=Duration(120), metadata=said("How long after a return was held it is looked at again.", least=1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a host stands on its way back: the one value that travels from step to step."""
+
+    of: str = ""
+    """The incident that took it out."""
+    state: str = ""
+    """How the return ends (an IncidentState); empty while it goes on."""
+    reason: str = ""
+    cleaned: int = 0
+    """Servers that were evacuated from it and are gone from it."""
+    done: tuple[str, ...] = ()
+    """What was done and seen, for the report."""
+
+    @property
+    def over(self) -> bool:
+        """Tell whether nothing more is to be done."""
+        return bool(self.state)
+
+    def ended(self, state: IncidentState, reason: str) -> Way:
+        """Return it at its end."""
+        return replace(self, state=state.value, reason=reason)
+
+    def noted(self, what: str) -> Way:
+        """Return it with *what* done."""
+        return replace(self, done=(*self.done, what))
+
+
+def taken_out_by(service: HostService) -> str:
+    """Return the id of the incident that took this very host out of service; empty: somebody else did, or nobody."""
+    if service.enabled:
+        return ""
+    found = _OURS.match(service.disabled_reason)
+    return found["incident"] if found and found["host"] == service.host else ""
+
+
+def mark(incident: str) -> str:
+    """Return the words with which the disabled_reason of a host begins that *incident* took out."""
+    return f"medevac {incident}"
+
+
+def why_not_ours(service: HostService) -> str:
+    """Return why the host is left as it is."""
+    if service.enabled and not service.forced_down:
+        return "it is in service"
+    if service.enabled:
+        return f"its service is forced down without our mark: `nova service-force-down --unset {service.host}`"
+    told = f" ({service.disabled_reason})" if service.disabled_reason else ""
+    return f"somebody else has disabled it{told}" + (", and it is forced down" if service.forced_down else "")
