@@ -28,5 +28,7 @@ def test_the_readme_names_the_two_commands_of_the_bootstrap_script() -> None:
     assert [word for word in offered if f"    ./run {word}\n" not in readme] == []
 
 
-def test_ci_runs_the_test_command_of_the_readme() -> None:
-    assert re.search(r"^exec \./run test\b", (tree.ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+@pytest.mark.parametrize("command", ["test", "real"])
+def test_ci_runs_the_test_command_of_the_readme_and_the_real_suites(command: str) -> None:
+    script = (tree.ROOT / ".ci" / "run").read_text("utf-8")
+    assert re.search(rf"^\./run {command} </dev/null \|\| code=\$\?$", script, re.MULTILINE)
