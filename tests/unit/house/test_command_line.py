@@ -67,11 +67,11 @@ def test_without_click_one_sentence_says_what_to_install() -> None:
 
 def test_without_its_library_a_sub_command_says_which_extra_brings_it() -> None:
     done = python(
-        "import sys; sys.modules['yaml'] = None; sys.argv[1:] = ['policy', '--help'];"
+        "import sys; sys.modules['yaml'] = None; sys.argv[1:] = ['policy', 'check', '--help'];"
         "from medevac.cli.main import main; main()"
     )
     assert done.returncode == 1
-    assert done.stderr == "medevac: 'policy' needs yaml; install it with: pip install 'medevac[worker]'\n"
+    assert done.stderr == "medevac: 'check' needs yaml; install it with: pip install 'medevac[worker]'\n"
 
 
 @pytest.mark.parametrize(
