@@ -1,0 +1,25 @@
+"""Way back: the flow of a host that comes back.  The names of its atoms are wire format."""
+
+from __future__ import annotations
+
+from taskflow.patterns import linear_flow
+
+from medevac.flows.brief import Brief
+from medevac.flows.steps.return_host import ReturnClean, ReturnSettle, ReturnSurvey
+from medevac.flows.steps.return_report import ReturnReport
+from medevac.flows.steps.return_service import ReturnEnable, ReturnUnforce, ReturnWatch
+
+
+def assemble(brief: Brief) -> linear_flow.Flow:
+    """Return the flow that puts the host of *brief* back into service, as far as medevac took it out."""
+    flow = linear_flow.Flow("return")
+    flow.add(
+        ReturnSurvey(brief),
+        ReturnSettle(brief),
+        ReturnClean(brief),
+        ReturnUnforce(brief),
+        ReturnWatch(brief),
+        ReturnEnable(brief),
+        ReturnReport(brief),
+    )
+    return flow
