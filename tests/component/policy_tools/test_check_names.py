@@ -16,7 +16,7 @@ from medevac.sandbox.cloud.server import RunningCloud
 
 HERE = Path(__file__).parent
 MISTAKES = HERE / "mistakes"
-GOLDEN = HERE / "golden" / "check-names.txt"
+GOLDEN = MISTAKES / "told.txt"
 SITE = """\
 zookeeper: 127.0.0.1:1/medevac
 cloud: medevac
