@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 EVENTS = "/events"
 """Intake: agents may only create here.  Children: event ids."""
 HANDLED = "/handled"
@@ -22,7 +24,17 @@ WORKERS = "/workers"
 POLICIES = "/policies"
 """Every policy set that has decided about an incident; its children's names are digests."""
 
-ALL = (EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES)
+DISARM = "/brakes/disarm"
+"""One znode a scope that is disarmed."""
+MAINTENANCE = "/brakes/maintenance"
+"""One znode a host whose maintenance was announced to medevac."""
+STARTS = "/brakes/starts"
+"""Which recoveries were let go lately: what the caps count."""
+
+ALL = (
+    *(EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES),
+    *(DISARM, MAINTENANCE, STARTS),
+)
 
 
 def event(event_id: str) -> str:
@@ -58,3 +70,18 @@ def report(incident_id: str) -> str:
 def policy_set(digest: str) -> str:
     """Return the path of the policy set with this digest."""
     return f"{POLICIES}/{digest}"
+
+
+def disarm(scope: str) -> str:
+    """Return the path of the record that says that *scope* is disarmed."""
+    return f"{DISARM}/{quote(scope, safe='')}"
+
+
+def maintenance(host: str) -> str:
+    """Return the path of the record that says that *host* is in maintenance."""
+    return f"{MAINTENANCE}/{quote(host, safe='')}"
+
+
+def order(incident_id: str, order: str) -> str:
+    """Return the path of an operator's order (hold, abort, release) about an incident."""
+    return f"{INCIDENTS}/{incident_id}/{order}"

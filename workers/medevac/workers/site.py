@@ -22,6 +22,7 @@ from medevac.flows.policy.problems import WHOLE_FILE, Place, Problems, ProblemsE
 from medevac.flows.policy.reader import load
 from medevac.flows.policy.wishes import Owners
 from medevac.workers.fencing.device import FenceDevice
+from medevac.workers.site_brakes import BrakeSettings
 
 SETTINGS = ("zookeeper", "cloud", "policies")
 """The keys that the environment may override, as MEDEVAC_ZOOKEEPER and so on."""
@@ -138,6 +139,9 @@ class Site:
         metadata=said("Whom 'notify' and 'page' tell, by name: where the URL of each (apprise's) is read from."),
     )
     owners: Owners = field(default=Owners(), metadata=said("What owners may ask for in metadata of their servers."))
+    brakes: BrakeSettings = field(
+        default=BrakeSettings(), metadata=said("When recoveries are slowed or held back; it works without a word here.")
+    )
     host_names: Mapping[str, str] = field(
         default_factory=dict, metadata=said("Pacemaker's name of a host, and nova's, where they differ.")
     )

@@ -8,6 +8,7 @@ from typing import Any
 from medevac.flows.policy import reference, schema
 from medevac.flows.policy.wishes import Owners
 from medevac.workers.site import FenceDeviceSettings, Limits, Plug, SecretSource, Site
+from medevac.workers.site_brakes import BrakeSettings
 
 _WRITTEN: Mapping[type, dict[str, Any]] = {
     SecretSource: {
@@ -35,6 +36,7 @@ def site_page() -> str:
         "`fencing`: one device": FenceDeviceSettings,
         "`limits`": Limits,
         "`owners`": Owners,
+        "`brakes`": BrakeSettings,
         "A secret: `{file: …}` or `{env: …}`": SecretSource,
     }
     return reference.page("Reference: the site file", parts)
