@@ -5,12 +5,14 @@ from __future__ import annotations
 from medevac.core.errors import CloudError
 from medevac.core.incident import IncidentState
 from medevac.flows.brief import Brief
-from medevac.flows.ports import Ports
+from medevac.flows.ports import HostService, Ports
 from medevac.flows.returning import Way
-from medevac.flows.steps.return_way import ReturnStep
+from medevac.flows.steps.return_way import LONGEST_PAUSE, ReturnStep
 
 UP_WITHIN = 90.0
 """Seconds within which a nova-compute that runs reports (Nova's service_down_time is 60)."""
+REPORTS = 2.0
+"""Seconds between two looks for a report."""
 
 
 class ReturnUnforce(ReturnStep):
@@ -44,22 +46,46 @@ class ReturnWatch(ReturnStep):
 
     def go(self, ports: Ports, way: Way) -> Way:
         """Return it when the service has been up for the hold time without a break."""
-        hold = float(self.brief.settings.way_back.hold)
-        up_since: float | None = None
-        give_up = ports.clock.now() + hold + float(self.brief.settings.way_back.clean) + UP_WITHIN
-        while up_since is None or ports.clock.now() - up_since < hold:
+        settings = self.brief.settings.way_back
+        watch = _Watch(float(settings.hold))
+        give_up = ports.clock.now() + watch.hold + float(settings.clean) + UP_WITHIN
+        while True:
             service, left = self.ours(ports, way)
             if service is None:
                 return left
             now = ports.clock.now()
-            if service.state != "up":
-                up_since = None
-            elif up_since is None:
-                up_since = now
+            if watch.satisfied(service, now):
+                return way.noted(f"nova-compute up for {watch.hold:.0f} s")
             if now >= give_up:
-                return self.held(ports, way, f"nova-compute has not been up for {hold:.0f} s without a break")
-            ports.clock.wait(_pause(hold, up_since, now))
-        return way.noted(f"nova-compute up for {hold:.0f} s")
+                return self.held(ports, way, f"nova-compute has not been up for {watch.hold:.0f} s without a break")
+            ports.clock.wait(watch.pause(now))
+
+
+class _Watch:
+    """How long nova-compute has been up, on the word of reports that came since the watch began.
+
+    Nova calls a service up for service_down_time after its last report, also one that died right after it.
+    """
+
+    def __init__(self, hold: float) -> None:
+        self.hold = hold
+        self._first: float | None = None
+        self._up_since: float | None = None
+        self._heard = False
+
+    def satisfied(self, service: HostService, now: float) -> bool:
+        self._first = service.updated_at if self._first is None else self._first
+        self._heard = self._heard or service.updated_at != self._first
+        if service.state != "up":
+            self._up_since = None
+        elif self._up_since is None:
+            self._up_since = now
+        return self._heard and self._up_since is not None and now - self._up_since >= self.hold
+
+    def pause(self, now: float) -> float:
+        """Return the seconds until the next look."""
+        left = self.hold - (now - self._up_since) if self._up_since is not None else REPORTS
+        return min(max(left, REPORTS), LONGEST_PAUSE)
 
 
 class ReturnEnable(ReturnStep):
@@ -87,9 +113,3 @@ class ReturnEnable(ReturnStep):
         reason = f"{self.brief.host} is in service again: {'; '.join(way.done) or 'as before'}"
         self.say(ports, reason)
         return way.ended(IncidentState.RECOVERED, reason)
-
-
-def _pause(hold: float, up_since: float | None, now: float) -> float:
-    """Return how long to wait before the next look at the service."""
-    left = hold if up_since is None else hold - (now - up_since)
-    return min(max(left, 0.0), 10.0) if up_since is not None else 2.0

@@ -1,0 +1,182 @@
+"""The way back of a host: what it waits for, what holds it, and what is never touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from medevac.flows.policy.duration import Duration
+from medevac.flows.ports import HostService
+from medevac.flows.returning import WayBack, taken_out_by
+from medevac.sandbox.cloud.model import machines, verdict
+from tests.unit.flows.recovering import DEAD, MARK
+from tests.unit.wayback.returns import OF, QUICK, RecoveredAt, Return
+
+IN_SERVICE = (False, False, None)
+
+
+def test_a_host_whose_servers_were_evacuated_is_in_service_again_with_everything_clean() -> None:
+    host = Return("a", "b")
+    host.power_on()
+    host.run()
+    assert host.raised is None
+    assert host.ended == "recovered", host.told()
+    assert host.service() == IN_SERVICE
+    assert host.site.log.report["cleaned"] == 2
+    assert host.site.log.report["of"] == OF
+    with host.world.settled() as world:
+        assert verdict.violations(world) == ()
+        assert {record.status for record in world.migrations.values()} == {"completed"}
+
+
+def test_a_host_is_enabled_only_after_it_has_been_up_for_the_hold_time() -> None:
+    host = Return()
+    host.power_on()
+    before = host.site.clock.now()
+    host.run(WayBack(hold=Duration(600)))
+    assert host.ended == "recovered", host.told()
+    assert host.site.clock.now() - before >= 600
+
+
+def test_a_nova_compute_that_goes_away_during_the_hold_time_has_to_be_up_for_all_of_it_again() -> None:
+    host = Return()
+    host.power_on()
+    before = host.site.clock.now()
+
+    def go_away() -> None:
+        with host.world.settled() as world:
+            machines.kill_compute(world, DEAD)
+            world.after(120.0, lambda: machines.start_compute(world, DEAD))
+
+    host.after(100.0, go_away)
+    host.run(WayBack(hold=Duration(200)))
+    assert host.ended == "recovered", host.told()
+    assert host.site.clock.now() - before >= 100 + 120 + 200
+
+
+def test_a_host_that_was_never_ours_is_left_as_it_is() -> None:
+    host = Return(recovered=False)
+    host.set_service(status="disabled", disabled_reason="new memory is coming")
+    host.power_on()
+    host.run()
+    assert host.ended == "ignored"
+    assert "left as it is" in host.reason
+    assert "new memory is coming" in host.reason
+    assert host.service() == (False, True, "new memory is coming")
+
+
+def test_a_forced_down_without_our_mark_is_never_adopted() -> None:
+    host = Return(recovered=False)
+    host.set_service(forced_down=True)
+    host.run()
+    assert host.ended == "ignored"
+    assert "without our mark" in host.reason
+    assert host.service() == (True, False, None)
+
+
+def test_what_an_operator_has_said_of_the_host_since_is_never_touched() -> None:
+    host = Return()
+    host.set_service(status="disabled", disabled_reason="keep it: I look at the board")
+    host.power_on()
+    host.run()
+    assert host.ended == "ignored"
+    assert host.service() == (True, True, "keep it: I look at the board")
+
+
+def test_an_operator_who_takes_the_host_during_the_hold_time_keeps_it() -> None:
+    host = Return()
+    host.power_on()
+    host.after(30.0, lambda: host.set_service(status="disabled", disabled_reason="mine now"))
+    host.run()
+    assert host.ended == "ignored"
+    assert "mine now" in host.reason
+    assert host.service() == (False, True, "mine now")
+
+
+def test_a_host_that_another_incident_of_its_own_took_out_is_not_confused_with_another_host() -> None:
+    told = HostService("1", "dead", "az1", False, "down", True, f"medevac {OF}: host.down", None)
+    assert taken_out_by(told) == OF
+    other = HostService("1", "dead-2", "az1", False, "down", True, f"medevac {OF}: host.down", None)
+    assert taken_out_by(other) == ""
+
+
+@pytest.mark.parametrize(
+    "reason", ["", "medevac", "medevac: by hand", "medevac host.down:dead", "by medevac host.down:dead:1: host.down"]
+)
+def test_only_our_own_words_are_a_mark(reason: str) -> None:
+    assert taken_out_by(HostService("1", "dead", "az1", False, "down", True, reason, None)) == ""
+
+
+def test_the_host_is_held_while_its_recovery_is_under_way() -> None:
+    host = Return()
+    host.power_on()
+    host.site.log.others[OF] = "recovering"
+    host.run()
+    assert host.ended == "held"
+    assert f"{OF} is still being recovered" in host.reason
+    assert host.site.log.held_by == "way-back"
+    assert host.site.log.again_at == host.site.clock.now() + 30
+    forced_down, disabled, why = host.service()
+    assert (forced_down, disabled) == (True, True)
+    assert why is not None
+    assert why.startswith(f"{MARK}: not back in service")
+
+
+def test_a_held_return_goes_on_when_it_is_looked_at_again() -> None:
+    host = Return()
+    host.power_on()
+    host.site.log.others[OF] = "recovering"
+    host.run()
+    host.site.log.others[OF] = "recovered"
+    host.run()
+    assert host.ended == "recovered", host.told()
+    assert host.service() == IN_SERVICE
+
+
+def test_the_end_of_the_recovery_is_waited_for() -> None:
+    host = Return()
+    host.power_on()
+    host.site.log.others = RecoveredAt(host.site.clock, host.site.clock.now() + 60.0)
+    host.run()
+    assert host.ended == "recovered", host.told()
+
+
+def test_a_host_whose_nova_compute_does_not_come_is_held_with_the_reason_on_its_service() -> None:
+    host = Return()
+    host.run()
+    assert host.ended == "held"
+    assert "has not cleaned up after 2 evacuations" in host.reason
+    forced_down, disabled, why = host.service()
+    assert (forced_down, disabled) == (True, True)
+    assert why is not None
+    assert "has not cleaned up" in why
+
+
+def test_a_host_without_servers_waits_for_its_nova_compute_all_the_same() -> None:
+    host = Return(recovered=False)
+    host.recovery.order("power")
+    host.set_service(status="disabled", disabled_reason=f"{MARK}: host.down", forced_down=True)
+    host.run()
+    assert host.ended == "held"
+    assert "has not been up" in host.reason
+    host.power_on()
+    host.run()
+    assert host.ended == "recovered", host.told()
+
+
+@pytest.mark.parametrize("path", ["/os-services", "/os-migrations", "/servers/detail"])
+def test_a_cloud_that_is_away_for_a_while_is_waited_for(path: str) -> None:
+    host = Return()
+    host.power_on()
+    host.recovery.fault("reset", path=path, until=host.site.clock.now() + 60 - 1_700_000_000.0)
+    host.run(QUICK)
+    assert host.ended == "recovered", host.told()
+    assert host.service() == IN_SERVICE
+
+
+def test_the_answer_that_is_lost_when_the_host_is_enabled_changes_nothing() -> None:
+    host = Return()
+    host.power_on()
+    host.recovery.fault("lost", method="PUT", count=1)
+    host.run()
+    assert host.ended == "recovered", host.told()
+    assert host.service() == IN_SERVICE
