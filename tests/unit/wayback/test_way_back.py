@@ -92,18 +92,22 @@ def test_an_operator_who_takes_the_host_during_the_hold_time_keeps_it() -> None:
     assert host.service() == (False, True, "mine now")
 
 
-def test_a_host_that_another_incident_of_its_own_took_out_is_not_confused_with_another_host() -> None:
-    told = HostService("1", "dead", "az1", False, "down", True, f"medevac {OF}: host.down", None)
-    assert taken_out_by(told) == OF
-    other = HostService("1", "dead-2", "az1", False, "down", True, f"medevac {OF}: host.down", None)
-    assert taken_out_by(other) == ""
+def a_service(host: str, reason: str) -> HostService:
+    return HostService(
+        "1", host, "az1", enabled=False, state="down", forced_down=True, disabled_reason=reason, updated_at=None
+    )
+
+
+def test_the_mark_of_another_host_is_not_ours() -> None:
+    assert taken_out_by(a_service("dead", f"medevac {OF}: host.down")) == OF
+    assert taken_out_by(a_service("dead-2", f"medevac {OF}: host.down")) == ""
 
 
 @pytest.mark.parametrize(
     "reason", ["", "medevac", "medevac: by hand", "medevac host.down:dead", "by medevac host.down:dead:1: host.down"]
 )
 def test_only_our_own_words_are_a_mark(reason: str) -> None:
-    assert taken_out_by(HostService("1", "dead", "az1", False, "down", True, reason, None)) == ""
+    assert taken_out_by(a_service("dead", reason)) == ""
 
 
 def test_the_host_is_held_while_its_recovery_is_under_way() -> None:
