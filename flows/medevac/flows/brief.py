@@ -17,6 +17,8 @@ class Brief:
     opened_at: float
     """Seconds since the epoch at which the failure was first seen."""
     settings: Settings
+    server: str = ""
+    """The id of the server that failed; empty where a host did."""
 
     @property
     def mark(self) -> str:

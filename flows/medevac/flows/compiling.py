@@ -19,6 +19,7 @@ from medevac.flows.brief import Brief
 from medevac.flows.evacuation import Limits
 from medevac.flows.extension import OwnStep, brings_back
 from medevac.flows.policy.language import (
+    HOST_DOWN,
     HOST_STEPS,
     Ending,
     Evacuate,
@@ -60,7 +61,8 @@ def is_plain(policy: Policy, failure: str) -> bool:
     flow = policy.when[failure]
     words = [step.word for step in flow.steps if not isinstance(step, HOST_STEPS)]
     return (
-        words in ([Evacuate.word], [Evacuate.word, Verify.word])
+        failure == HOST_DOWN
+        and words in ([Evacuate.word], [Evacuate.word, Verify.word])
         and flow.deadline is None
         and policy.ending(failure) is Ending.SKIP
     )
@@ -87,7 +89,12 @@ def evacuate_step(brief: Brief, policy: Policy, evacuate: Evacuate) -> EvacuateS
         grace=brief.settings.grace,
         patience=brief.settings.patience,
     )
-    return EvacuateStep(brief, policy.name, limits)
+    return EvacuateStep(brief, policy.name, limits, _deadline(brief, policy))
+
+
+def _deadline(brief: Brief, policy: Policy) -> float | None:
+    """Return when the promise of *policy* is broken, in seconds since the epoch: nothing is begun for it after that."""
+    return None if policy.deadline is None else brief.opened_at + float(policy.deadline)
 
 
 def verify_step(brief: Brief, policy: Policy, verify: Verify) -> VerifyStep:
@@ -245,7 +252,8 @@ class _Compiler:
     def _seat(self, word: str, where: _Where) -> Seat:
         deadline = self.policy.when[self.brief.failure].deadline
         allowed = None if deadline is None else float(deadline)
-        return Seat(self.brief, self.policy.name, self._name(word), where.takes, where.scope, allowed)
+        until = _deadline(self.brief, self.policy)
+        return Seat(self.brief, self.policy.name, self._name(word), where.takes, where.scope, allowed, until)
 
     def _name(self, word: str) -> str:
         self.used[word] += 1

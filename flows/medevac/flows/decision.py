@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident
 from medevac.flows import factory
 from medevac.flows.brief import Brief
 from medevac.flows.ordering import in_order
 from medevac.flows.plan import Settings
+from medevac.flows.policy.answers import answering
 from medevac.flows.policy.language import Policy, PolicySet, Priority
 from medevac.flows.policy.matching import matches
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP, UNANSWERED
 from medevac.flows.ports import HostService
 
 
@@ -30,25 +33,54 @@ class Decision:
 
 
 def decide(incident: Incident, service: HostService, policy_set: PolicySet, settings: Settings) -> Decision:
-    """Return what is done about *incident*, a failure of the host whose compute service is *service*."""
+    """Return what is done about *incident*, a failure of the host whose compute service is *service*, or of a server.
+
+    For an incident of one server, *service* is that of the server's host.
+    """
     failure = incident.failure
-    policies = concerned(policy_set.policies, failure, service)
+    if failure == HOST_UP:
+        brief = brief_of(incident, service, settings)
+        return Decision(
+            recover=True, reason=f"{service.host} is back: to service", document=factory.document(brief, ())
+        )
+    if failure in UNANSWERED:
+        return Decision(recover=False, reason=f"{failure}: {UNANSWERED[failure]}")
+    policies = concerned(answering(policy_set.policies, failure), failure, service)
     if not policies:
         return Decision(
             recover=False, reason=f"no policy answers {failure} for hosts like {service.host} in zone {service.zone}"
         )
-    moving = in_order(policies, failure)
-    if not moving:
+    acting = in_order(policies, failure)
+    if not acting:
         return Decision(recover=False, reason=f"every policy leaves its servers alone on {failure}: {_names(policies)}")
-    brief = Brief(
-        incident=incident.id, failure=failure, host=service.host, opened_at=incident.opened_at, settings=settings
-    )
     return Decision(
         recover=True,
-        reason=f"{failure} of {service.host}: fence, disable, evacuate by {_names(moving)}",
-        priority=moving[0].priority,
-        document=factory.document(brief, policies),
+        reason=f"{failure} of {_whose(incident, service)}: {_what(failure)} by {_names(acting)}",
+        priority=acting[0].priority,
+        document=factory.document(brief_of(incident, service, settings), policies),
     )
+
+
+def brief_of(incident: Incident, service: HostService, settings: Settings) -> Brief:
+    """Return what the steps are told of *incident*."""
+    return Brief(
+        incident=incident.id,
+        failure=incident.failure,
+        host=service.host,
+        opened_at=incident.opened_at,
+        settings=settings,
+        server=incident.subject.name if incident.subject.kind is SubjectKind.SERVER else "",
+    )
+
+
+def _whose(incident: Incident, service: HostService) -> str:
+    if incident.subject.kind is not SubjectKind.SERVER:
+        return service.host
+    return f"server {incident.subject.name} on {service.host}"
+
+
+def _what(failure: str) -> str:
+    return "fence, disable, evacuate" if failure == HOST_DOWN else "answered"
 
 
 def concerned(policies: Sequence[Policy], failure: str, service: HostService) -> list[Policy]:

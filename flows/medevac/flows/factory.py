@@ -5,18 +5,20 @@ The name `medevac.flows.factory.recover`, the names of its atoms and the form of
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from taskflow.patterns import linear_flow
 
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import from_plain, to_plain
-from medevac.flows import compiling
+from medevac.flows import compiling, live
 from medevac.flows.brief import Brief
 from medevac.flows.ordering import in_order
 from medevac.flows.policy.language import Ending, Policy
 from medevac.flows.policy.stored import from_document, to_document
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.disable import Disable, Survey
 from medevac.flows.steps.fence import Fence
@@ -46,7 +48,11 @@ def recover(stored: Mapping[str, Any]) -> linear_flow.Flow:
 
 
 def assemble(brief: Brief, policies: Sequence[Policy]) -> linear_flow.Flow:
-    """Return the flow of a recovery by *policies*."""
+    """Return the flow of a recovery by *policies*; its shape depends on what failed."""
+    if brief.failure == HOST_UP:
+        return cast("linear_flow.Flow", importlib.import_module("medevac.flows.wayback").assemble(brief))
+    if brief.failure != HOST_DOWN:
+        return live.assemble(brief, policies)
     flow = linear_flow.Flow("recover")
     flow.add(Fence(brief), Survey(brief), Disable(brief), MakePlan(brief, policies))
     moving = in_order(policies, brief.failure)

@@ -55,9 +55,9 @@ class Arrangement:
 
 
 def in_order(policies: Sequence[Policy], failure: str) -> list[Policy]:
-    """Return the policies that move servers, most urgent first; equals keep their precedence."""
-    moving = [policy for policy in policies if failure in policy.when and policy.when[failure].moves]
-    return sorted(moving, key=lambda policy: policy.priority.rank)
+    """Return the policies that do something on *failure*, most urgent first; equals keep their precedence."""
+    acting = [policy for policy in policies if failure in policy.when and policy.when[failure].answers(failure)]
+    return sorted(acting, key=lambda policy: policy.priority.rank)
 
 
 def arrange(members: Sequence[Member], order: Sequence[Policy], cloud: Abilities, baseline: int) -> Arrangement:

@@ -15,6 +15,7 @@ from medevac.flows.brief import Brief
 from medevac.flows.decision import Decision, concerned, decide
 from medevac.flows.ordering import in_order
 from medevac.flows.plan import Plan, Settings
+from medevac.flows.policy.answers import answering
 from medevac.flows.policy.language import Policy, PolicySet
 from medevac.flows.policy.matching import Verdict, winner
 from medevac.flows.ports import Cloud, HostService, Server
@@ -56,8 +57,9 @@ def preview(cloud: Cloud, host: str, question: Question) -> Preview | None:
     service = cloud.host_service(host)
     if service is None:
         return None
-    policies = concerned(question.policy_set.policies, question.failure, service)
-    around = look_around(cloud, service, question.policy_set.policies)
+    known = answering(question.policy_set.policies, question.failure)
+    policies = concerned(known, question.failure, service)
+    around = look_around(cloud, service, known)
     servers = cloud.servers_on(host)
     seen = Seen(question.now, servers, cloud.evacuations_from(host), abilities(cloud, servers))
     incident = _incident(host, question)
@@ -82,7 +84,9 @@ def look_around(cloud: Cloud, service: HostService, policies: Sequence[Policy]) 
 
 def verdict(server: Server, host: str, around: Surroundings, question: Question) -> Verdict:
     """Return which policy wins *server*, and what each other lacks."""
-    return winner(question.policy_set.policies, facts(server, host, around), question.failure)
+    return winner(
+        answering(question.policy_set.policies, question.failure), facts(server, host, around), question.failure
+    )
 
 
 def _incident(host: str, question: Question) -> Incident:

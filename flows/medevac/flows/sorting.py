@@ -134,7 +134,7 @@ def _place(brief: Brief, policies: Sequence[Policy], around: Surroundings, serve
     if policy is None:
         left = LeftServer(server.id, server.name, "", f"no policy covers it for {brief.failure}")
         return _Place(left, _remarks(server, refused))
-    if not policy.when[brief.failure].moves:
+    if not policy.when[brief.failure].answers(brief.failure):
         left = LeftServer(server.id, server.name, policy.name, f"policy {policy.name} leaves it", intended=True)
         return _Place(left, _remarks(server, refused))
     ceiling, too_high = lower_ceiling(wishes, policy.allow or settings.allow)

@@ -15,7 +15,7 @@ ONLY_WARNINGS = {
     "deadline-too-short",
     "evacuate-without-disable",
     "flow-deadline-too-short",
-    "failure-not-reported-yet",
+    "failure-without-flows",
     "flow-without-evacuate",
     "no-chroot",
     "nobody-answers",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
 from medevac.flows.policy.duration import Duration
-from medevac.flows.policy.words import said
+from medevac.flows.policy.words import HOST_DOWN, said
 
 
 class Ending(enum.StrEnum):
@@ -257,6 +257,10 @@ class Flow:
     def moves(self) -> bool:
         """Tell whether any step, in whatever control, brings servers back: evacuate, or a step of the site's own."""
         return any(isinstance(step, Evacuate) or STEPS.get(step.word) is not type(step) for step in self.walk())
+
+    def answers(self, failure: str) -> bool:
+        """Tell whether it is carried out on *failure*: where a host died, only what brings servers back is."""
+        return self.moves if failure == HOST_DOWN else not self.leaves
 
     def step(self, cls: type[S]) -> S | None:
         """Return the flow's step of class *cls* that stands outside controls, or None."""

@@ -10,10 +10,8 @@ from medevac.flows.policy.courses import smooth_course
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.grammar import Draft, UnreadStep
 from medevac.flows.policy.language import (
-    FAILURES,
     HOST_DOWN,
     HOST_STEPS,
-    REPORTED,
     Answer,
     Disable,
     Evacuate,
@@ -30,6 +28,7 @@ from medevac.flows.policy.matching import includes
 from medevac.flows.policy.nesting import check_nesting
 from medevac.flows.policy.orders import check_orders
 from medevac.flows.policy.problems import WHOLE_FILE, Problems, quoted
+from medevac.flows.policy.words import UNANSWERED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names become parts of task names and znodes."""
@@ -118,9 +117,9 @@ def _check_effect(draft: Draft, failure: str, flow: Flow) -> None:
     if flow.leaves:
         return
     place = draft.place("when", failure)
-    if failure not in REPORTED and failure in FAILURES:
-        draft.problems.warning(place, f"nothing in this release reports {failure}: this flow is only kept")
-    if not flow.moves and not draft.problems.failed:
+    if failure in UNANSWERED:
+        draft.problems.warning(place, f"this flow is not carried out: {UNANSWERED[failure]}", "leave it out")
+    if failure == HOST_DOWN and not flow.moves and not draft.problems.failed:
         hint = "add '- evacuate', or write 'leave'"
         draft.problems.warning(place, "this flow brings no server back, and is not carried out", hint)
     elif flow.every(Evacuate) and not flow.step(Disable):

@@ -39,7 +39,7 @@ from medevac.flows.policy.actions import (
     walk,
 )
 from medevac.flows.policy.duration import Duration
-from medevac.flows.policy.words import FAILURES, HOST_DOWN, REPORTED, RESERVED, SYNONYMS, said
+from medevac.flows.policy.words import FAILURES, HOST_DOWN, REPORTED, RESERVED, SERVER_FAILURES, SYNONYMS, said
 
 __all__ = [
     "CONTROLS",
@@ -49,6 +49,7 @@ __all__ = [
     "HOST_STEPS",
     "REPORTED",
     "RESERVED",
+    "SERVER_FAILURES",
     "STEPS",
     "SYNONYMS",
     "After",

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 HOST_DOWN = "host.down"
+HOST_UP = "host.up"
+NETWORK_DOWN = "host.network.down"
+ROLES = ("management", "storage", "tenant")
+"""What a network of a host may be for; more than one may be for the same."""
 
 FAILURES: Mapping[str, str] = {
     HOST_DOWN: "The host is dead, or is fenced because it is believed to be.",
-    "host.network.down": "The host runs, but a network that its servers need does not reach it.",
+    NETWORK_DOWN: "The host runs, but a network of it is gone: for each role that has no flow of its own.",
+    "host.network.management.down": "The host runs and cannot be managed; its servers work.",
+    "host.network.storage.down": "The host runs and does not reach its servers' disks.",
+    "host.network.tenant.down": "The host runs, and nobody reaches its servers.",
     "host.degraded": "The host runs with a fault that will get worse: memory, disk, temperature.",
-    "host.up": "A host that was dead is back.",
+    HOST_UP: "A host that was dead is back.",
     "libvirt.down": "libvirt on the host does not answer; its servers may be healthy.",
     "nova-compute.down": "nova-compute on the host does not answer; its servers are healthy but unmanageable.",
     "server.crashed": "One server's process ended though nobody asked for it.",
@@ -21,8 +28,29 @@ FAILURES: Mapping[str, str] = {
 }
 """Every failure that `when` may name, and what it means."""
 
-REPORTED = frozenset({HOST_DOWN})
-"""The failures that something in this release reports; promises for the others wait for their detectors."""
+SERVER_FAILURES = frozenset({"server.crashed", "server.hung", "server.io-error", "workload.failed"})
+"""Failures of one server; its host lives."""
+
+UNANSWERED: Mapping[str, str] = {
+    HOST_UP: "hosts come back to service by themselves, as the site file says",
+    "control-plane.down": "it concerns no host and no server: recoveries wait for the cloud by themselves",
+}
+"""Failures that no policy's flow is carried out for, and why."""
+
+REPORTED = frozenset(FAILURES) - frozenset(UNANSWERED)
+"""The failures that something in this release reports, and that flows of policies answer."""
+
+
+def failure_of(kind: str, facts: Mapping[str, str]) -> str:
+    """Return the failure that an event of *kind* reports: for a network, that of its role where *facts* tell it."""
+    role = facts.get("role", "")
+    return f"host.network.{role}.down" if kind == NETWORK_DOWN and role in ROLES else kind
+
+
+def wider(failure: str) -> str:
+    """Return the failure whose flow holds for *failure* where a policy has none of its own; empty: there is none."""
+    return NETWORK_DOWN if failure in {f"host.network.{role}.down" for role in ROLES} else ""
+
 
 RESERVED: Mapping[str, tuple[str, str]] = {
     "stop": ("the end of the whole flow", "write 'on_failure: stop' beside the flow's 'steps'"),

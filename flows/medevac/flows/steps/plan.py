@@ -18,9 +18,9 @@ from medevac.flows.steps.base import Step
 class MakePlan(Step):
     """Turn what Nova says of the host into the plan that every later step and every retry works from."""
 
-    def __init__(self, brief: Brief, policies: Sequence[Policy]) -> None:
-        """Provide "plan"; it runs after "disable", so that no new server can land on the host."""
-        super().__init__("plan", brief, provides="plan", requires=["service", "disabled"])
+    def __init__(self, brief: Brief, policies: Sequence[Policy], after: Sequence[str] = ("disabled",)) -> None:
+        """Provide "plan"; for a dead host it runs *after* "disable", so that no new server can land there."""
+        super().__init__("plan", brief, provides="plan", requires=["service", *after])
         self._policies = tuple(policies)
 
     def execute(self, *, ports: Ports, service: Any, **_: object) -> Any:  # noqa: ANN401 - JSON
@@ -28,12 +28,16 @@ class MakePlan(Step):
         host, cloud = self.brief.host, ports.cloud
         zone = from_plain(HostService, service, "result of survey").zone
         records = self.patiently(ports, lambda: cloud.evacuations_from(host))
-        servers = self.patiently(ports, lambda: cloud.servers_on(host))
+        servers = self.servers(ports)
         around = self._look_around(ports, zone, servers)
         able = self.patiently(ports, lambda: abilities(cloud, servers))
         plan = make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records, able))
         self._tell(ports, plan)
         return to_plain(plan)
+
+    def servers(self, ports: Ports) -> tuple[Server, ...]:
+        """Return the servers that are concerned."""
+        return self.patiently(ports, lambda: ports.cloud.servers_on(self.brief.host))
 
     def _look_around(self, ports: Ports, zone: str, servers: Sequence[Server]) -> Surroundings:
         host, cloud, asking = self.brief.host, ports.cloud, (self._policies, self.brief.settings.exclude)

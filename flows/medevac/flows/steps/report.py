@@ -19,14 +19,19 @@ NAMED = 5
 class Report(Step):
     """Say what became of every server of the host, and end the incident as recovered or parked."""
 
-    def __init__(self, brief: Brief, policies: Sequence[str], remarked: Sequence[str] = ()) -> None:
-        """Require the plan, the evidence, and all outcomes and verdicts; of the policies *remarked*, remarks too."""
+    def __init__(
+        self, brief: Brief, policies: Sequence[str], remarked: Sequence[str] = (), *, proven: bool = True
+    ) -> None:
+        """Require the plan, and all outcomes and verdicts; of the policies *remarked*, remarks too.
+
+        Also the evidence, which the recovery of a host that lives (not *proven* off) has none of.
+        """
         kept = [f"{what}:{policy}" for policy in policies for what in ("outcomes", "verdicts")]
         self._remarks = tuple(f"remarks:{policy}" for policy in remarked)
-        super().__init__("report", brief, requires=["plan", "evidence", *kept, *self._remarks])
+        super().__init__("report", brief, requires=["plan", *(["evidence"] if proven else []), *kept, *self._remarks])
         self._policies = tuple(policies)
 
-    def execute(self, *, ports: Ports, plan: Any, evidence: Any, **results: Any) -> None:  # noqa: ANN401 - JSON
+    def execute(self, *, ports: Ports, plan: Any, evidence: Any = None, **results: Any) -> None:  # noqa: ANN401 - JSON
         """Store state, reason and report with the incident."""
         read = from_plain(Plan, plan, "result of plan")
         outcomes = {o.id: o for o in self._read(Outcome, "outcomes", results)}

@@ -1,0 +1,43 @@
+"""Answers: the policies that are asked when something fails: the site's own, and behind them what is built in.
+
+What a site's policies do not answer, the built-in ones do, so that every failure has a sane answer; all but the death
+of a host, for which nothing is done that the site did not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from medevac.flows.policy.language import Policy
+from medevac.flows.policy.reader import read_policies
+from medevac.flows.policy.words import wider
+
+BUILT_IN = "built-in"
+"""The name of the policy that is built in; a site's cannot have it."""
+FILE = Path(__file__).with_name("built-in.yaml")
+
+
+@cache
+def built_in() -> Policy:
+    """Return the policy that answers, for everyone, what the site's policies leave open."""
+    (policy,) = read_policies(FILE).policies
+    return policy
+
+
+def answering(policies: Sequence[Policy], failure: str) -> tuple[Policy, ...]:
+    """Return *policies*, in order of precedence, and what is built in behind them, as they answer *failure*.
+
+    A flow for the failure of any network holds for each role that has no flow of its own in the same policy.
+    """
+    known = [policy for policy in policies if policy.name != BUILT_IN]
+    return tuple(_narrowed(policy, failure) for policy in (*known, built_in()))
+
+
+def _narrowed(policy: Policy, failure: str) -> Policy:
+    general = wider(failure)
+    if not general or failure in policy.when or general not in policy.when:
+        return policy
+    return replace(policy, when={**policy.when, failure: policy.when[general]})
