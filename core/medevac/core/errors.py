@@ -72,6 +72,10 @@ class NoEvidenceError(MedevacError):
     """There is no evidence that this host is off, so nothing on it may be started elsewhere."""
 
 
+class HostReturnedError(MedevacError):
+    """The host works again since it was fenced: what it runs now must not be started elsewhere."""
+
+
 class HypervisorUnavailableError(MedevacError):
     """The hypervisor did not answer or refused: whether its guests run is unknown, and that is no evidence."""
 

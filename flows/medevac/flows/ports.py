@@ -15,6 +15,7 @@ from medevac.core.evidence import FenceEvidence
 from medevac.core.journal import JournalEntry
 from medevac.flows.estate import HostService, Migration, Server, ServerGroup
 from medevac.flows.guests import Activity, Domain, Hypervisor, KillProof, NoHypervisor, NoServices, Services
+from medevac.flows.rung import Answer, Case, Rung
 
 __all__ = [
     "Activity",
@@ -199,6 +200,15 @@ class Fencer(Protocol):
     def can_fence(self, host: str) -> bool:
         """Tell whether the site has a fence device for *host* at all; asks no device."""
 
+    def ladder(self, host: str) -> tuple[Rung, ...]:
+        """Return the ways to prove *host* off, in the order in which they are tried; asks none."""
+
+    def look(self, case: Case, rung: Rung) -> Answer:
+        """Ask one rung of the host's ladder.  Raises FencingError when it does not know."""
+
+    def order(self, case: Case, rung: Rung) -> None:
+        """Order the host off by one rung that orders.  Raises FencingError when it refuses; it may have worked."""
+
 
 class Clock(Protocol):
     """Time, so that tests can own it."""
@@ -227,6 +237,9 @@ class Logbook(Protocol):
 
     def add_evidence(self, evidence: FenceEvidence) -> None:
         """Store *evidence* with the incident.  Raises ClaimLostError as above."""
+
+    def drop_evidence(self, evidence: FenceEvidence) -> None:
+        """Forget *evidence*, if it is what is stored: it proves nothing any more.  Raises ClaimLostError as above."""
 
     def evidence(self) -> FenceEvidence | None:
         """Return the evidence that is stored with the incident now (a trigger may have added it meanwhile)."""

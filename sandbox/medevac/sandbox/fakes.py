@@ -18,12 +18,10 @@ from medevac.core.errors import (
     CloudError,
     CloudUnavailableError,
     ConflictError,
-    FencingError,
     NotFoundError,
     OutcomeUnknownError,
     RefusedError,
 )
-from medevac.core.evidence import FenceEvidence
 from medevac.flows import ports
 from medevac.sandbox.cloud.http import microversions
 from medevac.sandbox.cloud.model import actions, evacuation, listing, services, site
@@ -37,9 +35,10 @@ from medevac.sandbox.cloud.model.services import ServiceUpdate
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.cloud.model.world import World
+from medevac.sandbox.fencer import FakeFencer
 from medevac.sandbox.logbook import MemoryLogbook
 from medevac.sandbox.notifier import FakeNotifier
-from medevac.sandbox.power.bmc import Bmc, BmcError, BmcHangError, BmcUnreachableError
+from medevac.sandbox.power.bmc import Bmc
 from medevac.sandbox.prober import FakeProber
 
 T = TypeVar("T")
@@ -297,42 +296,6 @@ def _migration(record: Migration) -> ports.Migration:
         created_at=float(math.floor(record.created_at)),
         updated_at=float(math.floor(record.changed_at)),
     )
-
-
-class FakeFencer:
-    """Implements Fencer on the simulated BMCs; a BMC that hangs is a BMC that was given up on."""
-
-    def __init__(self, bmc: Bmc) -> None:
-        """Fence through *bmc*."""
-        self.bmc = bmc
-        self._ordered: set[str] = set()
-
-    def is_off(self, host: str) -> FenceEvidence | None:
-        """Read the power state."""
-        state = self._command(host, "status")
-        action = "off" if host in self._ordered else "already-off"
-        self._ordered.discard(host)
-        if state != "off":
-            return None
-        return FenceEvidence(host, self.bmc.world.now, "agent:fake", action, "Status: OFF")
-
-    def power_off(self, host: str) -> None:
-        """Order the host's power off."""
-        self._command(host, "off")
-        self._ordered.add(host)
-
-    def can_fence(self, host: str) -> bool:
-        """Tell whether the host has a BMC."""
-        return host in self.bmc.plugs()
-
-    def _command(self, host: str, action: str) -> str:
-        with self.bmc.world.settled():
-            try:
-                return self.bmc.command(host, action)
-            except BmcError as error:
-                raise FencingError(f"the fence device refused to {action} {host}: {error}") from None
-            except (BmcHangError, BmcUnreachableError):
-                raise FencingError(f"the fence device did not answer when asked to {action} {host}") from None
 
 
 class FakeSite:

@@ -44,6 +44,12 @@ class MemoryLogbook:
         self.assert_owned()
         self._evidence = evidence
 
+    def drop_evidence(self, evidence: FenceEvidence) -> None:
+        """Forget *evidence*; other that has come since stays."""
+        self.assert_owned()
+        if self._evidence == evidence:
+            self._evidence = None
+
     def evidence(self) -> FenceEvidence | None:
         """Return the evidence that is kept."""
         return self._evidence

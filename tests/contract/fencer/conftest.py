@@ -10,7 +10,7 @@ import pytest
 from medevac.flows.ports import Fencer
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
-from medevac.sandbox.fakes import FakeFencer
+from medevac.sandbox.fencer import FakeFencer
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.fencing.fencer import AgentFencer
 from tests.contract.fencer.stage import Stage

@@ -97,6 +97,14 @@ class FencedLogbook:
         """Store *evidence* with the incident."""
         self._change(lambda incident: replace(incident, evidence=evidence))
 
+    def drop_evidence(self, evidence: FenceEvidence) -> None:
+        """Forget *evidence*; other that has come since stays."""
+
+        def without(incident: Incident) -> Incident:
+            return replace(incident, evidence=None) if incident.evidence == evidence else incident
+
+        self._change(without)
+
     def state_of(self, incident: str) -> str:
         """Return the state of another incident; empty when there is none of that id any more."""
         try:

@@ -11,7 +11,9 @@ from medevac.sandbox.cloud.model.mishaps import ANY
 from medevac.sandbox.cloud.model.world import World
 
 USER = "root"
-MODES = ("obey", "refuse", "hang", "lie", "unreachable")
+MODES = ("obey", "refuse", "hang", "lie", "unreachable", "reboot", "bounce")
+BMC = "bmc"
+"""The device that every host has; others, such as a pdu, may be asked by names of their own."""
 POWER_ACTIONS = ("on", "off", "reboot")
 
 
@@ -44,24 +46,25 @@ class Bmc:
         self.world = world
         self.commands: dict[str, Counter[str]] = {}
         """Host to how often each action reached its BMC, whatever came of it."""
-        self._moods: dict[str, Mood] = {}
+        self._moods: dict[tuple[str, str], Mood] = {}
 
-    def order(self, host: str, mode: str, count: int = ANY, seconds: float | None = None) -> None:
-        """Let the BMC of *host* behave as *mode* says.  Raises ValueError for an unknown mode.
+    def order(self, host: str, mode: str, count: int = ANY, seconds: float | None = None, *, via: str = BMC) -> None:
+        """Let the BMC of *host*, or its other device *via*, behave as *mode* says.  Raises ValueError for others.
 
         refuse: answers with an error.  hang: never answers.  unreachable: closes the connection.  lie: says "off" and
-        does nothing.  obey: as a BMC should.
+        does nothing.  reboot: switches the host on again at once after it was ordered off.  bounce: does so once it
+        was asked how the host is.  obey: as a BMC should.
         """
         if mode not in MODES:
             raise ValueError(f"unknown mode {mode!r}: one of {', '.join(MODES)}")
-        self._moods[host] = Mood(mode, count, None if seconds is None else self.world.now + seconds)
+        self._moods[via, host] = Mood(mode, count, None if seconds is None else self.world.now + seconds)
 
     def log_in(self, user: str, password: str) -> None:
         """Check who asks.  Raises BmcError."""
         if user != USER or not hmac.compare_digest(password.encode(), self.world.settings.bmc_password.encode()):
             raise BmcError("wrong user name or password")
 
-    def command(self, host: str, action: str) -> str:
+    def command(self, host: str, action: str, *, via: str = BMC) -> str:
         """Carry out on, off, reboot or status, and return the power state: on or off.
 
         Raises BmcError, BmcHangError or BmcUnreachableError.
@@ -69,7 +72,7 @@ class Bmc:
         if host not in self.world.hosts:
             raise BmcError(f"no plug named {host}")
         self.commands.setdefault(host, Counter())[action] += 1
-        mode = self._mode(host)
+        mode = self._mode(host, via)
         if mode == "refuse":
             raise BmcError("the BMC refuses: internal error 0xC3")
         if mode == "hang":
@@ -78,7 +81,10 @@ class Bmc:
             raise BmcUnreachableError
         if mode == "lie":
             return "off"
-        return self._obey(host, action)
+        state = self._obey(host, action)
+        if state == "off" and (mode, action) in (("reboot", "off"), ("bounce", "status")):
+            machines.power_on(self.world, host)
+        return state
 
     def plugs(self) -> tuple[str, ...]:
         """Return the names of all hosts that have a BMC."""
@@ -88,8 +94,8 @@ class Bmc:
         """Return host to action to how often it was ordered."""
         return {host: dict(counts) for host, counts in self.commands.items()}
 
-    def _mode(self, host: str) -> str:
-        mood = self._moods.get(host)
+    def _mode(self, host: str, via: str) -> str:
+        mood = self._moods.get((via, host))
         if mood is None or mood.count == 0 or (mood.until is not None and self.world.now >= mood.until):
             return "obey"
         mood.count -= mood.count > 0
