@@ -18,6 +18,7 @@ from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
 
+PASSED = "deadline passed"
 VIEW_LASTS = 10.0
 """Seconds after which what owners may have done meanwhile is looked at again before further servers are asked for."""
 
@@ -28,11 +29,22 @@ class Evacuate(Step):
     It looks before it asks: a record that is newer than the plan speaks for itself, whoever made the call.
     """
 
-    def __init__(self, brief: Brief, policy: str, limits: Limits) -> None:
-        """Provide "outcomes:POLICY"."""
+    def __init__(self, brief: Brief, policy: str, limits: Limits, deadline: float | None = None) -> None:
+        """Provide "outcomes:POLICY".
+
+        After *deadline*, in seconds since the epoch, nobody is asked for any more; who is under way is watched to the
+        end.
+        """
         super().__init__(f"evacuate:{policy}", brief, provides=f"outcomes:{policy}", requires=["plan"])
         self._policy = policy
         self._limits = limits
+        self._deadline = deadline
+
+    def late(self, now: float) -> str:
+        """Return the sentence that says why nothing more is begun; empty while the deadline has not passed."""
+        if self._deadline is None or now < self._deadline:
+            return ""
+        return f"{PASSED}, {self._deadline - self.brief.opened_at:.0f} s after the failure"
 
     @property
     def allowed(self) -> float:
@@ -109,6 +121,8 @@ class _Convoy:
 
     def _ask_for_those_due(self) -> None:
         now = self.ports.clock.now()
+        if late := self.step.late(now):
+            self._give_up(late)
         if self.wave.due(now) and now - self._owners_seen_at > VIEW_LASTS:
             self._leave_alone_what_its_owner_took()
         for server in self.wave.due(now):
@@ -118,6 +132,14 @@ class _Convoy:
                 # The next ones would fare no better: the next look waits until the cloud answers.
                 self._tell([self.wave.unanswered(server.id, self.ports.clock.now(), f"no call gets through: {error}")])
                 break
+
+    def _give_up(self, late: str) -> None:
+        """End the journeys of all that were not asked for, or wait to be asked for again."""
+        before = {outcome.id: outcome.reason for outcome in self.wave.outcomes()}
+        self._tell(
+            self.wave.fail(server.id, f"{late}: {before[server.id]}" if before[server.id] else late)
+            for server in self.wave.waiting()
+        )
 
     def _ask(self, server: PlannedServer) -> None:
         now = self.ports.clock.now

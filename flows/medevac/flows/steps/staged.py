@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,12 +15,11 @@ from medevac.flows.policy.language import Result
 from medevac.flows.ports import Ports
 from medevac.flows.standing import Standing, Standings
 from medevac.flows.steps.base import Step
-from medevac.flows.steps.evacuate import Evacuate
+from medevac.flows.steps.evacuate import PASSED, Evacuate
 from medevac.flows.steps.verify import Verify
 
 SLICE = 10.0
 """Seconds after which a step that only lets time pass proves again that the job is still ours."""
-PASSED = "deadline passed"
 
 _RESULTS = {"moved": Result.DONE, "skipped": Result.SKIPPED}
 
@@ -38,6 +38,8 @@ class Seat:
     """What chose the servers that the step works on (see Standings.within)."""
     deadline: float | None = None
     """Seconds that the policy's own steps may take in all."""
+    until: float | None = None
+    """When the promise of the policy is broken, in seconds since the epoch: nothing is begun for it after that."""
 
     @property
     def gives(self) -> str:
@@ -69,12 +71,18 @@ class PolicyStep(Step):
         return to_plain(replace(after, at=ports.clock.now()))
 
     def overdue(self, ports: Ports, before: Standings) -> Standings:
-        """Return *before*, ended where the flow's deadline has passed."""
-        late = self.seat.deadline is not None and ports.clock.now() - before.begun_at >= self.seat.deadline
+        """Return *before*, ended where the deadline of the flow, or of its policy, has passed."""
+        late = ports.clock.now() >= self._end(before)
         if not late or before.ended or not before.servers:
             return before
-        self.say(ports, f"{PASSED} ({self.seat.deadline:.0f} s): nothing more is begun for policy {self.seat.policy}")
+        allowed = self._end(before) - before.begun_at
+        self.say(ports, f"{PASSED} ({allowed:.0f} s): nothing more is begun for policy {self.seat.policy}")
         return replace(before, ended=PASSED)
+
+    def _end(self, before: Standings) -> float:
+        """Return when nothing more is begun, in seconds since the epoch: the earlier of the deadlines."""
+        own = math.inf if self.seat.deadline is None else before.begun_at + self.seat.deadline
+        return own if self.seat.until is None else min(own, self.seat.until)
 
     def work(self, ports: Ports, plan: Plan, before: Standings, results: Mapping[str, Any]) -> Standings:
         """Do it for the servers within the scope; there is at least one."""
@@ -82,8 +90,7 @@ class PolicyStep(Step):
 
     def rest_until(self, ports: Ports, end: float, before: Standings) -> None:
         """Let time pass until *end* or the flow's deadline; raise ClaimLostError when the job is not ours any more."""
-        if self.seat.deadline is not None:
-            end = min(end, before.begun_at + self.seat.deadline)
+        end = min(end, self._end(before))
         while (left := end - ports.clock.now()) > 0:
             ports.log.assert_owned()
             ports.clock.wait(min(left, SLICE))
@@ -211,7 +218,7 @@ def _seen(before: Standing, verdict: Verdict) -> Standing:
 def _outcome(planned: PlannedServer, server: Standing, end: Standings) -> Outcome:
     """Return the outcome of *server*; of one that no step worked on, why."""
     if server.outcome is not None:
-        if end.ended != PASSED or server.moved or server.skipped:
+        if end.ended != PASSED or server.moved or server.skipped or server.outcome.reason.startswith(PASSED):
             return server.outcome
         return replace(server.outcome, reason=f"{PASSED}: {server.outcome.reason}")
     result = "moved" if server.back else "failed"
