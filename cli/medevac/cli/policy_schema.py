@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 import click
 
 from medevac.flows.policy import reference, schema
+from medevac.sandbox.expectations.schema import expectations_schema
 from medevac.workers import site_schema
 
 SCHEMAS: Mapping[str, Callable[[], schema.Schema]] = {
     "policy": schema.policy_schema,
     "flow": schema.flow_schema,
+    "expectations": expectations_schema,
     "site": site_schema.site_schema,
 }
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -27,7 +29,7 @@ def schema_command(file: str) -> None:
     """Print the JSON Schema of a kind of FILE, for editors.
 
     In VS Code, with the YAML extension: medevac policy schema > policy.schema.json, and in settings.json
-    "yaml.schemas": {"policy.schema.json": "policies/*.yaml"}.
+    "yaml.schemas": {"policy.schema.json": "policies/*.yaml", "expectations.schema.json": "policies/expect/*.yaml"}.
     """
     click.echo(json.dumps(SCHEMAS[file](), indent=2))
 

@@ -13,6 +13,7 @@ from medevac.cli.policy_schema import PAGES, SCHEMAS
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = sorted(p for p in (ROOT / "examples/policies").rglob("*.yaml") if "expect" not in str(p.relative_to(ROOT)))
+EXPECTATIONS = sorted((ROOT / "examples/policies").glob("*/expect/*.yaml"))
 DOMAIN_ONLY = 0.45
 """The part of the policy mistakes that only `policy check` sees: order of steps, unknown names, sums of times."""
 
@@ -34,6 +35,38 @@ def test_every_schema_is_one(kind: str) -> None:
 def test_every_example_is_valid(path: Path) -> None:
     document = yaml.safe_load(path.read_text())
     assert errors(kind_of(document), document) == []
+
+
+@pytest.mark.parametrize("path", EXPECTATIONS, ids=lambda path: f"{path.parents[1].name}/{path.name}")
+def test_every_expectation_of_the_examples_is_valid(path: Path) -> None:
+    assert errors("expectations", yaml.safe_load(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("when", {"host.dwon": "compute-1"}),
+        ("when", {"host.down": "compute-1", "fence": "broken"}),
+        ("then", {"outcome": "saved"}),
+        ("then", {"within": "5 minutes"}),
+        ("then", {"order": [{"web": 1}]}),
+        ("given", {"hosts": ["a"]}),
+        ("given", {"hosts": [{"zone": "az1"}], "servers": [{"name": "a", "host": "a"}]}),
+        ("given", {"hosts": ["a"], "servers": [{"name": "a", "host": "a", "boots_from": "disk"}]}),
+        ("expekt", "a sentence"),
+    ],
+)
+def test_an_editor_would_mark_the_mistake_in_an_expectation(place: str, value: object) -> None:
+    sound = {
+        "expect": "a",
+        "given": {"hosts": ["a"], "servers": [{"name": "a", "host": "a"}]},
+        "when": {"host.down": "a"},
+        "then": {"outcome": "recovered", "order": ["a", ["b", "c-*"]]},
+    }
+
+    assert errors("expectations", sound) == []
+    assert errors("expectations", [sound, sound]) == []
+    assert errors("expectations", {**sound, place: value}) != []
 
 
 def test_the_example_of_a_site_file_is_valid() -> None:

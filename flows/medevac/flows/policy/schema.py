@@ -155,7 +155,7 @@ class Maker:
 
 def _document(cls: type, title: str, maker: Maker) -> Schema:
     body = maker.body(cls)
-    if "when" in body["properties"]:
+    if cls is Policy:
         flow = body["properties"]["when"]["additionalProperties"]
         about = body["properties"]["when"]["description"]
         failures = {failure: {**flow, "description": meaning} for failure, meaning in FAILURES.items()}
