@@ -8,5 +8,5 @@ AGENT=${AGENT:-/opt/medevac/bin/medevac-alert}
 crm -F configure alert medevac "$AGENT" \
     meta timeout=10s 'timestamp-format="%Y-%m-%dT%H:%M:%S.%06N%z"' \
     attributes MEDEVAC_CONF=/etc/medevac/alert.conf \
-    select nodes fencing \
+    select nodes fencing resources \
     to '{' "$ZOOKEEPER" '}'

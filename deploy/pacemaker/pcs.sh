@@ -9,6 +9,6 @@ pcs alert create path="$AGENT" id=medevac \
     options MEDEVAC_CONF=/etc/medevac/alert.conf \
     meta timeout=10s timestamp-format="%Y-%m-%dT%H:%M:%S.%06N%z"
 pcs alert recipient add medevac value="$ZOOKEEPER" id=medevac-zookeeper
-# pcs 0.11 has no word for this: only fencing and node alerts, since the others are many and start nothing.
+# pcs 0.11 has no word for this: all but attribute alerts, which are many and start nothing.
 cibadmin --modify --scope alerts \
-    --xml-text '<alert id="medevac"><select><select_fencing/><select_nodes/></select></alert>'
+    --xml-text '<alert id="medevac"><select><select_fencing/><select_nodes/><select_resources/></select></alert>'

@@ -72,7 +72,7 @@ def install(agent: str, config: str, test: bool, user: str, zookeeper: str) -> i
     """Write the alert into the cluster's configuration, and prove that events arrive."""
     configuration = _configuration()
     _write(configuration, alert_xml(agent, zookeeper, config))
-    click.echo(f"Pacemaker runs {agent} for fencing and node alerts from now on.")
+    click.echo(f"Pacemaker runs {agent} for fencing, node and resource alerts from now on.")
     alert = _configuration().alert()
     if alert is None:
         raise MedevacError("the alert was written and is not there: see pacemaker.log")

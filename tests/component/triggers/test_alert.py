@@ -76,7 +76,26 @@ def test_an_alert_that_is_no_event_stores_nothing_and_touches_no_spool(agent: Ag
     assert agent.run(dict(captured("resource"))["s01.001.node1.resource"]) == (0, "")
     assert events(zk) == []
     assert not Path(agent.spool.folder).exists()
-    assert "no event: a resource alert" in agent.log
+    assert "no event: the resource 'compute1'" in agent.log
+
+
+def test_a_service_is_told_when_it_fails_again_or_cannot_be_started_and_when_it_works(
+    agent: Agent, zk: KazooClient
+) -> None:
+    alerts = dict(captured("resource"))
+    died = alerts["s09.001.node1.resource"]
+    assert agent.run(died) == (0, "")
+    assert events(zk) == []
+    assert "no event yet: nova-compute.down host compute1, which the cluster mends by itself" in agent.log
+    for alert in (died, alerts["s10.004.node2.resource"], alerts["s09.005.node1.resource"]):
+        assert agent.run(alert) == (0, "")
+    told = [(event.kind.value, event.subject.name, event.facts["task"]) for event in events(zk)]
+    assert sorted(told) == [
+        ("nova-compute.down", "compute1", "monitor"),
+        ("nova-compute.down", "compute2", "start"),
+        ("nova-compute.up", "compute1", "monitor"),
+    ]
+    assert agent.spool.waiting() == []
 
 
 @pytest.mark.parametrize(

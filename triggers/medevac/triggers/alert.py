@@ -19,6 +19,8 @@ from medevac.core.event import Event
 from medevac.core.spool import Spool
 from medevac.triggers.log import Log
 from medevac.triggers.pacemaker import NotAnEvent, classify, text
+from medevac.triggers.pacemaker_failures import Failures
+from medevac.triggers.pacemaker_resource import is_mended
 from medevac.triggers.settings import Settings, settings_from
 
 if TYPE_CHECKING:  # kazoo takes long to import, and the event is to be on disk before
@@ -62,17 +64,34 @@ def _handle(environment: Mapping[str, str], settings: Settings, log: Log) -> str
     """Return what was done, as a sentence."""
     if settings.complaint:
         log.write(settings.complaint)
-    found = classify(environment, reporter=text(os.uname().nodename), now=time.time())
+    found = classify(environment, reporter=text(os.uname().nodename), now=time.time(), services=settings.services)
     if isinstance(found, NotAnEvent):
         return f"no event: {found.reason}"
+    if is_mended(found.kind, found.facts):
+        count = _count(found, settings, log)
+        if count < settings.repeats:
+            return f"no event yet: {found.kind} {found.subject}, which the cluster mends by itself ({count} lately)"
     spool = _store(found, settings, log)
     return f"{_summary(found)}: {_post(found, spool, settings, log)}"
+
+
+def _count(event: Event, settings: Settings, log: Log) -> int:
+    """Return how often this service has failed on this host lately; enough to be told where nobody can count."""
+    try:
+        return Failures(f"{settings.spool}/failures").note(event.subject.name, event.facts["service"], event.seen_at)
+    except OSError as error:
+        log.write(f"failures cannot be counted in {settings.spool}: {error}")
+        return settings.repeats
 
 
 def _summary(event: Event) -> str:
     """Return "host.fenced host compute-3 (off, node1, pacemaker-controld.64, OK), event 0006..."."""
     facts = event.facts
-    parts = [facts[name] for name in ("action", "by", "client", "result", "doubt") if facts.get(name)]
+    parts = [
+        facts[name]
+        for name in ("action", "by", "client", "result", "doubt", "service", "task", "cause")
+        if facts.get(name)
+    ]
     details = ", ".join(parts) or facts.get("CRM_alert_desc") or "no details"
     return f"{event.kind} {event.subject} ({details}), event {event.id}"
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
+from medevac.triggers.pacemaker_resource import Services, judge_resource
 
 SOURCE = "pacemaker"
 UNKNOWN_HOST = "?"
@@ -58,14 +59,16 @@ def classify(
     reporter: str,
     now: float,
     host_of: Callable[[str], str] = str,
+    services: Services | None = None,
 ) -> Event | NotAnEvent:
     """Return what the alert in *environment* says; never raises, and never drops what could be an event.
 
     *reporter* is the machine we run on, *now* its clock (seconds since the epoch).  *host_of* turns the name of a
-    Pacemaker node into that of a nova host, where a site names them differently.
+    Pacemaker node into that of a nova host, where a site names them differently.  *services* names the resources
+    that run the cloud's services.
     """
     alert = {text(name[len(_PREFIX) :]): text(value) for name, value in environment.items() if name.startswith(_PREFIX)}
-    finding = _judge(alert)
+    finding = _judge(alert, services or Services())
     if isinstance(finding, NotAnEvent):
         return finding
     node = alert.get("node", "")
@@ -91,10 +94,10 @@ def text(value: str) -> str:
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _judge(alert: Mapping[str, str]) -> _Finding | NotAnEvent:
+def _judge(alert: Mapping[str, str], services: Services) -> _Finding | NotAnEvent:
     kind = alert.get("kind", "")
     if kind == "resource":
-        return NotAnEvent("a resource alert: only fencing and node alerts tell about hosts")
+        return _judge_service(alert, services)
     if kind == "attribute":
         return NotAnEvent("an attribute alert: Pacemaker repeats and drops them, so nothing is built on them")
     if kind == TEST_ALERT:
@@ -104,6 +107,15 @@ def _judge(alert: Mapping[str, str]) -> _Finding | NotAnEvent:
     if not is_host_name(alert.get("node", "")):
         return _unclassified("no host can be told from CRM_alert_node")
     return _judge_fencing(alert) if kind == "fencing" else _judge_node(alert)
+
+
+def _judge_service(alert: Mapping[str, str], services: Services) -> _Finding | NotAnEvent:
+    found = judge_resource(alert, services)
+    if isinstance(found, str):
+        return NotAnEvent(found)
+    if not is_host_name(alert.get("node", "")):
+        return _unclassified("no host can be told from CRM_alert_node")
+    return _Finding(*found)
 
 
 def _judge_node(alert: Mapping[str, str]) -> _Finding:

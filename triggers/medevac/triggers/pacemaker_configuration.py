@@ -20,6 +20,8 @@ ALERT = "medevac"
 CONFIGURATION_FILE = "/etc/medevac/alert.conf"
 ALERT_TIMEOUT = 10.0
 """Seconds that Pacemaker gives the agent; it kills it then."""
+SELECTED = ("select_fencing", "select_nodes", "select_resources")
+"""The kinds of alerts that we ask for; attribute alerts start nothing."""
 SHORTEST_ALERT = 5.0
 """Seconds: the agent's own 2 for ZooKeeper, and what starting takes on a machine that is busy because hosts die."""
 DEFAULT_ALERT = 30.0
@@ -97,9 +99,9 @@ class Configuration:
         again = "medevac pacemaker install writes it as it should be"
         if not alert.recipient:
             yield Advice("alert", "it has no recipient, which is ZooKeeper's address", again)
-        if set(alert.selected) != {"select_fencing", "select_nodes"}:
+        if set(alert.selected) != set(SELECTED):
             told = ", ".join(alert.selected) or "everything"
-            yield Advice("alert", f"it selects {told} instead of select_fencing and select_nodes", again)
+            yield Advice("alert", f"it selects {told} instead of {', '.join(SELECTED)}", again)
         if alert.timeout < SHORTEST_ALERT:
             problem = f"its timeout of {alert.timeout:g} s can kill the agent before it is done"
             yield Advice("alert", problem, again)
@@ -170,8 +172,8 @@ def alert_xml(agent: str, zookeeper: str, configuration_file: str = CONFIGURATIO
     ET.SubElement(meta, "nvpair", id="medevac-timeout", name="timeout", value=f"{ALERT_TIMEOUT:g}s")
     ET.SubElement(meta, "nvpair", id="medevac-timestamp", name="timestamp-format", value=_STAMP)
     select = ET.SubElement(alert, "select")
-    ET.SubElement(select, "select_fencing")
-    ET.SubElement(select, "select_nodes")
+    for kind in SELECTED:
+        ET.SubElement(select, kind)
     ET.SubElement(alert, "recipient", id="medevac-zookeeper", value=zookeeper)
     return ET.tostring(alert, encoding="unicode")
 
