@@ -25,6 +25,7 @@ from kazoo.protocol import serialization
 from medevac.core import layout
 from medevac.core.evidence import FenceEvidence
 from medevac.flows.ports import Fencer
+from medevac.flows.rung import Answer, Case, Rung
 from medevac.workers.openstack.session import GuardedAdapter
 
 T = TypeVar("T")
@@ -168,6 +169,15 @@ class PointedFencer:
 
     def can_fence(self, host: str) -> bool:
         return self._fencer.can_fence(host)
+
+    def ladder(self, host: str) -> tuple[Rung, ...]:
+        return self._fencer.ladder(host)
+
+    def look(self, case: Case, rung: Rung) -> Answer:
+        return self._points.around("fencer is_off", lambda: self._fencer.look(case, rung))
+
+    def order(self, case: Case, rung: Rung) -> None:
+        self._points.around("fencer power_off", lambda: self._fencer.order(case, rung))
 
     def _audit(self, event: str, _arguments: object) -> None:
         if event == "subprocess.Popen":

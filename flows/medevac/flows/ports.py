@@ -229,6 +229,9 @@ class Logbook(Protocol):
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Add *entries* to the incident's journal in one write.  Raises ClaimLostError as above."""
 
+    def attempt(self) -> int:
+        """Return the number of this job among those of the incident: 1, and more after the incident was held."""
+
     def intentions(self) -> Mapping[str, Sequence[float]]:
         """Return for which servers earlier owners of this job were about to ask Nova, and when: the times of each.
 

@@ -83,6 +83,10 @@ class FencedLogbook:
         signed = [replace(entry, actor=self._actor) for entry in entries]
         self._commit(lambda transaction: incidents.note(transaction, self._id, signed))
 
+    def attempt(self) -> int:
+        """Return the number of this job among those of the incident."""
+        return self._attempt
+
     def intentions(self) -> Mapping[str, Sequence[float]]:
         """Return for which servers earlier owners were about to ask Nova; read once, before this one asks."""
         if self._intended is None:

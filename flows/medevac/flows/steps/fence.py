@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from medevac.core.errors import FencingError, NoEvidenceError
-from medevac.core.evidence import FenceEvidence
+from medevac.core.errors import HostReturnedError, NoEvidenceError, NotificationError
+from medevac.core.evidence import REBOOT, FenceEvidence, objection
 from medevac.core.wire import to_plain
 from medevac.flows.brief import Brief
+from medevac.flows.ladder import Ladder
 from medevac.flows.ports import Ports
 from medevac.flows.steps.base import Step
+from medevac.flows.still_out import has_returned, life_of, returned
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
 
 
 class Fence(Step):
-    """Take evidence that is there, else order the power off and read the power state back."""
+    """Take evidence that is there and speaks for this incarnation, else climb the host's ladder for it."""
 
     def __init__(self, brief: Brief) -> None:
         """Provide "evidence"."""
@@ -26,48 +28,73 @@ class Fence(Step):
         """Return the evidence; raise NoEvidenceError when there is none: the incident is held when the job ends.
 
         It is not held here: until the job has ended, evidence that comes in is for this attempt and not for a next.
+        Raises HostReturnedError for a host that works again since it was fenced.
         """
-        evidence = ports.log.evidence()
+        evidence = self._stored(ports)
         if evidence is not None:
             self.say(ports, f"{evidence.host} is off on the word of {evidence.source}: {evidence.detail}")
         else:
             evidence = self._fence(ports)
             ports.log.add_evidence(evidence)
-            self.say(ports, f"{self.brief.host} is off: {evidence.source} says {evidence.detail}")
+            agreed = f", and so {_say(evidence.confirmed_by)}" if evidence.confirmed_by else ""
+            self.say(ports, f"{self.brief.host} is off: {evidence.source} says {evidence.detail}{agreed}")
         return to_plain(evidence)
 
+    def _stored(self, ports: Ports) -> FenceEvidence | None:
+        """Return what is stored with the incident, if it proves the end of this incarnation; forget it otherwise."""
+        evidence = ports.log.evidence()
+        if evidence is None:
+            return None
+        against = objection(evidence, life_of(self.brief))
+        if not against and evidence.action == REBOOT and has_returned(ports, self.brief, evidence):
+            ports.log.drop_evidence(evidence)
+            raise HostReturnedError(returned(self.brief, evidence))
+        if not against:
+            return evidence
+        ports.log.drop_evidence(evidence)
+        self.say(ports, f"what {evidence.source} says is no evidence for this incident: {against}")
+        return None
+
     def _fence(self, ports: Ports) -> FenceEvidence:
-        host, clock = self.brief.host, ports.clock
-        if not ports.fencer.can_fence(host):
-            raise self._nothing(f"no fence device is configured for {host}")
+        ladder = Ladder(self.brief, ports, lambda text: self.say(ports, text))
+        if not ladder.rungs:
+            raise self._nothing(f"no fence device is configured for {self.brief.host}")
+        clock = ports.clock
         give_up = clock.now() + self.brief.settings.fence_timeout
         pause = FIRST_PAUSE
         while True:
-            evidence, problem = self._try_once(ports)
+            evidence = ladder.climb()
             if evidence is not None:
                 return evidence
             if clock.now() + pause > give_up:
-                raise self._nothing(problem)
-            self.say(ports, f"{problem}; trying again in {pause:.0f} s")
+                self._page(ports, ladder)
+                raise self._nothing(ladder.refusal)
+            self.say(ports, f"{self.brief.host} could not be fenced: {ladder.refusal}; trying again in {pause:.0f} s")
             clock.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _try_once(self, ports: Ports) -> tuple[FenceEvidence | None, str]:
-        """Return evidence, or what stands in its way.  The state is read first: off already needs no order."""
-        host = self.brief.host
-        try:
-            evidence = ports.log.evidence() or ports.fencer.is_off(host)
-            if evidence is None:
-                self.say(ports, f"ordering the power of {host} off")
-                ports.log.assert_owned()
-                ports.fencer.power_off(host)
-                evidence = ports.fencer.is_off(host)
-        except FencingError as error:
-            return None, f"{host} could not be fenced: {error}"
-        return evidence, f"the fence device says that {host} is still on"
+    def _page(self, ports: Ports, ladder: Ladder) -> None:
+        """Tell those whom the ladder names; in the first attempt only, so that retries are silent."""
+        for target in {rung.page for rung in ladder.rungs if rung.page and ports.log.attempt() == 1}:
+            text = f"{self.brief.host} could not be fenced: {ladder.refusal}. {self._release()}"
+            try:
+                ports.notifier.send(target, f"medevac: {self.brief.host} cannot be fenced", text)
+            except NotificationError as error:
+                self.say(ports, f"{target} was not told that nothing could fence {self.brief.host}: {error}")
+            else:
+                self.say(ports, f"told {target} that nothing could fence {self.brief.host}")
 
     def _nothing(self, problem: str) -> NoEvidenceError:
         return NoEvidenceError(
-            f"no evidence that {self.brief.host} is off ({problem}): nothing is evacuated. "
-            f"Release it by fencing the host through Pacemaker, or mend its fence device and post the event again."
+            f"no evidence that {self.brief.host} is off ({problem}): nothing is evacuated. {self._release()}"
         )
+
+    def _release(self) -> str:
+        return (
+            f"Release it by fencing the host through Pacemaker, by mending a fence device, or, when you have seen that "
+            f"the host is off: medevac incident ack {self.brief.incident} --fenced --by YOUR-NAME --why HOW-YOU-KNOW"
+        )
+
+
+def _say(names: tuple[str, ...]) -> str:
+    return f"{' and '.join(names)} {'says' if len(names) == 1 else 'say'}"

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from medevac.core.errors import FencingError
+from medevac.core.evidence import FenceEvidence
+from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.guard import ask_guard
 
@@ -25,7 +27,7 @@ _GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Run:
     """What one run came to."""
 
     code: int
@@ -59,7 +61,7 @@ class FenceAgent:
             raise FencingError(self._complaint("off", answer))
         return answer.words
 
-    def _run(self, action: str) -> Answer:
+    def _run(self, action: str) -> Run:
         secrets = self._device.secrets()
         request = self._device.request(self._host, action, secrets)
         ask_guard()
@@ -78,11 +80,39 @@ class FenceAgent:
             )
             raise FencingError(message) from error
         words = _presentable(output + b"\n" + errors, secrets.values())
-        return Answer(process.returncode, words, says_off=bool(_OFF_WORD.search(output)))
+        return Run(process.returncode, words, says_off=bool(_OFF_WORD.search(output)))
 
-    def _complaint(self, action: str, answer: Answer) -> str:
+    def _complaint(self, action: str, answer: Run) -> str:
         ending = f"ended with {answer.code}" if answer.code >= 0 else f"was ended by signal {-answer.code}"
         return f"{self._device.name} {ending} on '{action}' for {self._host}: {answer.words or 'it said nothing'}"
+
+
+class AgentMeans:
+    """The Means of one fence device."""
+
+    def __init__(self, device: FenceDevice) -> None:
+        """Drive *device*."""
+        self._device = device
+
+    def covers(self, host: str) -> bool:
+        """Tell whether the device has a plug for *host*."""
+        return self._device.covers(host)
+
+    def look(self, case: Case) -> Answer:
+        """Read the power state: one run of the agent."""
+        words = FenceAgent(self._device, case.host).is_off()
+        if words is None:
+            return Answer()
+        return Answer(FenceEvidence(case.host, case.now, f"agent:{self._device.name}", "already-off", words))
+
+    def order(self, case: Case) -> None:
+        """Order the power off: one run of the agent."""
+        FenceAgent(self._device, case.host).off()
+
+    def prove(self, host: str) -> str:
+        """Read the power state."""
+        words = FenceAgent(self._device, host).is_off()
+        return "its status is on" if words is None else f"its status is off ({words})"
 
 
 def _start(agent: str) -> subprocess.Popen[bytes]:
