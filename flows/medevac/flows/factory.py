@@ -5,15 +5,14 @@ The name `medevac.flows.factory.recover`, the names of its atoms and the form of
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from taskflow.patterns import linear_flow
 
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import from_plain, to_plain
-from medevac.flows import compiling, live
+from medevac.flows import compiling, live, wayback
 from medevac.flows.brief import Brief
 from medevac.flows.ordering import in_order
 from medevac.flows.policy.language import Ending, Policy
@@ -24,6 +23,7 @@ from medevac.flows.steps.disable import Disable, Survey
 from medevac.flows.steps.fence import Fence
 from medevac.flows.steps.plan import MakePlan
 from medevac.flows.steps.report import Report
+from medevac.flows.steps.reserve import Reserve, ReserveChoose, ReserveReturn
 from medevac.flows.steps.undo import GiveBack
 
 NAME = "medevac.flows.factory.recover"
@@ -50,11 +50,13 @@ def recover(stored: Mapping[str, Any]) -> linear_flow.Flow:
 def assemble(brief: Brief, policies: Sequence[Policy]) -> linear_flow.Flow:
     """Return the flow of a recovery by *policies*; its shape depends on what failed."""
     if brief.failure == HOST_UP:
-        return cast("linear_flow.Flow", importlib.import_module("medevac.flows.wayback").assemble(brief))
+        return wayback.assemble(brief)
     if brief.failure != HOST_DOWN:
         return live.assemble(brief, policies)
     flow = linear_flow.Flow("recover")
     flow.add(Fence(brief), Survey(brief), Disable(brief), MakePlan(brief, policies))
+    if brief.settings.reserved.kept:
+        flow.add(ReserveChoose(brief), Reserve(brief))
     moving = in_order(policies, brief.failure)
     for policy in moving:
         flow.add(*compiling.atoms(brief, policy))
@@ -68,4 +70,5 @@ def _ending(brief: Brief, moving: Sequence[Policy]) -> list[Step]:
     remarked = [policy.name for policy in moving if not compiling.is_plain(policy, brief.failure)]
     undoing = moving and all(policy.ending(brief.failure) is Ending.REVERT for policy in moving)
     given_back: list[Step] = [GiveBack(brief, names)] if undoing else []
-    return [*given_back, Report(brief, names, remarked)]
+    returned: list[Step] = [ReserveReturn(brief)] if brief.settings.reserved.kept else []
+    return [*returned, *given_back, Report(brief, names, remarked)]

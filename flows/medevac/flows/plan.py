@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from medevac.flows.policy.language import Allow, Match
 from medevac.flows.policy.wishes import Owners
+from medevac.flows.reserved import Reserved
 from medevac.flows.returning import WayBack
 
 
@@ -170,3 +171,5 @@ class Settings:
     """What owners of servers may wish for."""
     way_back: WayBack = field(default=WayBack())
     """How hosts come back into service."""
+    reserved: Reserved = field(default=Reserved())
+    """The hosts that stand in for one that died."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from medevac.core.errors import CloudError, CloudUnavailableError, NotFoundError
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
+from medevac.flows.returning import taken_out_by
 from medevac.flows.steps.base import Step
 
 
@@ -39,8 +41,10 @@ class Disable(Step):
         del evidence  # required so that TaskFlow can never run this step without it
         original = from_plain(HostService, service, "result of survey")
         reason = f"{self.brief.mark}: {self.brief.failure}"
+        # What an earlier incident of ours has disabled bears this one's mark from now on: its way back waits for it.
+        taken = replace(original, enabled=True) if taken_out_by(original) else original
         ports.log.assert_owned()
-        self.patiently(ports, lambda: ports.cloud.take_out(original, reason))
+        self.patiently(ports, lambda: ports.cloud.take_out(taken, reason))
         self.say(ports, f"nova-compute on {original.host} forced down and disabled ({reason})")
         return True
 
