@@ -83,5 +83,5 @@ def maintenance(host: str) -> str:
 
 
 def order(incident_id: str, order: str) -> str:
-    """Return the path of an operator's order (hold, abort, release) about an incident."""
+    """Return the path of an operator's order (hold, abort) about an incident."""
     return f"{INCIDENTS}/{incident_id}/{order}"

@@ -46,6 +46,8 @@ class JobRow:
     """Seconds since the epoch."""
     flow: str
     """The uuid of its flow detail."""
+    claims: int = 0
+    """How often it has been claimed; 0: nothing has been done for it yet."""
 
 
 def jobs(client: KazooClient) -> Iterator[JobRow]:
@@ -96,6 +98,7 @@ def _row(client: KazooClient, name: str, is_locked: bool) -> JobRow | None:  # n
             owner=_owner(client, name) if is_locked else "",
             posted_at=stat.created,
             flow=str(details.get("flow_uuid", "")),
+            claims=stat.version,
         )
     except (NoNodeError, ValueError, KeyError, TypeError, AttributeError):
         return None  # gone meanwhile, or malformed: the conductors set it aside

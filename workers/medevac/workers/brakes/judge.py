@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from kazoo.client import KazooClient
 
+from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident
-from medevac.flows.ports import Clock, Cloud, HostService
-from medevac.workers.brakes import marks
+from medevac.flows.estate import HostService
+from medevac.flows.ports import Clock, Cloud
+from medevac.workers.brakes import announced, domains, history, marks, orders, rules
+from medevac.workers.brakes.facts import Facts, Reader
+from medevac.workers.brakes.history import History, Ledger
 from medevac.workers.brakes.marks import Mode, Place
+from medevac.workers.brakes.orders import Order
+from medevac.workers.brakes.rules import Hold, Scene, Start
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.verdict import GO, Verdict
 
 LOOK_AGAIN = 15.0
-"""Seconds after which an incident is judged again that waits for something that may change by itself."""
+"""Seconds after which a frozen incident is judged again, if nobody arms before."""
+POSTING = 30.0
+"""Seconds within which the job of a recovery that was let go is posted, or its leader is dead."""
+RACES = 5
+"""How often a verdict is tried that another leader forestalls."""
 
 
 class Brakes:
-    """Judges with what ZooKeeper and the cloud say; writes nothing but the record of what it let go."""
+    """Judges with what ZooKeeper and the cloud say; writes nothing but the record of what it let go.
+
+    Use it from one thread.
+    """
 
     def __init__(
         self,
@@ -33,7 +46,8 @@ class Brakes:
         self._cloud = cloud
         self._clock = clock
         self._settings = settings
-        self._host_names = host_names
+        self._facts = Reader(cloud, clock, settings)
+        self._history = History(client, host_names)
 
     def judge(self, incident: Incident, service: HostService | None) -> Verdict:
         """Tell whether a job may be posted for *incident*; *service* is the compute service of its host.
@@ -41,12 +55,29 @@ class Brakes:
         Raises CloudUnavailableError or StoreUnreachableError when that cannot be told.
         """
         now = self._clock.now()
-        place = self._place(incident, service)
-        return self._disarmed(place, now) or GO
+        host = _host_of(incident)
+        facts = self._facts.read()
+        place = self._place(host, service, facts)
+        return (
+            self._ordered(incident)
+            or self._disarmed(place, now)
+            or self._blind(host, facts, now)
+            or self._announced(incident, host, service, now)
+            or self._stormy(incident, place, facts, now)
+            or GO
+        )
 
-    def _place(self, incident: Incident, service: HostService | None) -> Place:
-        host = incident.host or incident.subject.name
-        return Place(host, service.zone if service else "", self._cloud.host_aggregates(host) if service else ())
+    def _place(self, host: str, service: HostService | None, facts: Facts) -> Place:
+        if service is None:
+            return Place(host, rack=domains.rack_of(host, self._settings.racks))
+        return domains.place_of(service, facts.aggregates, self._settings)
+
+    def _ordered(self, incident: Incident) -> Verdict | None:
+        said = orders.given(self._client, incident.id).get(Order.HOLD)
+        if said is None:
+            return None
+        reason = f"on hold by {said}; it goes on with: medevac incident release {incident.id}"
+        return Verdict(go=False, held_by=orders.OPERATOR, reason=reason)
 
     def _disarmed(self, place: Place, now: float) -> Verdict | None:
         covering = [each for each in marks.disarms(self._client, now) if place.within(each.scope)]
@@ -55,3 +86,74 @@ class Brakes:
             reason = f"{frozen}; held until it is armed: medevac site arm --scope {frozen.scope}"
             return Verdict(go=False, held_by="disarm", reason=reason, again_at=now + LOOK_AGAIN)
         return Verdict(go=False, ignore=True, held_by="disarm", reason=f"{covering[0]}") if covering else None
+
+    def _blind(self, host: str, facts: Facts, now: float) -> Verdict | None:
+        why = facts.cut_off or rules.blindness(host, facts.services, facts.control)
+        if not why:
+            return None
+        return Verdict(go=False, held_by="breaker", reason=f"{why}. Nothing is done", again_at=now + rules.PATIENT)
+
+    def _announced(self, incident: Incident, host: str, service: HostService | None, now: float) -> Verdict | None:
+        if incident.released or _is_return(incident):
+            return None
+        known = marks.maintenances(self._client, now)
+        said = announced.announced(host, service, known, self._settings.maintenance)
+        was_held = incident.held_by == announced.HELD_BY
+        home = announced.back(host, service, incident.opened_at) if said or was_held else ""
+        if home and incident.subject.kind is not SubjectKind.SERVER:
+            return Verdict(go=False, held_by=announced.HELD_BY, reason=home, ignore=True)
+        return announced.judged(said, host, self._cloud, now) if said else None
+
+    def _stormy(self, incident: Incident, place: Place, facts: Facts, now: float) -> Verdict | None:
+        if not history.risks_a_host(incident):
+            return None
+        for _ in range(RACES):
+            ledger = self._history.ledger()
+            scene = self._scene(incident, place, facts, ledger, now)
+            hold = self._held_back(incident, place, facts, scene)
+            if hold is not None:
+                return Verdict(go=False, held_by=hold.by, reason=hold.reason, again_at=hold.again_at)
+            if self._let_go(incident, place, ledger, now):
+                return None
+        reason = "another worker judges at the same time"
+        return Verdict(go=False, held_by="cap", reason=reason, again_at=now + rules.SOON)
+
+    def _held_back(self, incident: Incident, place: Place, facts: Facts, scene: Scene) -> Hold | None:
+        counted = rules.in_service(facts.services, scene.failed) | {place.host}
+        places = [each for each in facts.places(self._settings) if each.host in counted]
+        around = domains.around(place, places, self._settings)
+        hold = None if incident.released else rules.storm(place.host, around, scene, self._settings)
+        return hold or rules.capped(scene, self._settings, fences=incident.evidence is None)
+
+    def _scene(self, incident: Incident, place: Place, facts: Facts, ledger: Ledger, now: float) -> Scene:
+        # Far enough back to know of a storm that ended a cool-down ago.
+        since = now - 2 * float(self._settings.window) - float(self._settings.cooldown)
+        known = self._history.incidents()
+        failed = _latest(
+            dict(facts.failed(since)),
+            [*history.victims(known, since), *self._history.signs(since), (place.host, incident.opened_at)],
+        )
+        starts = [start for start in ledger.starts if start.incident != incident.id]
+        running = history.running(known, starts, now - POSTING) - {incident.id}
+        return Scene(now, failed, facts.down | {place.host}, starts, running)
+
+    def _let_go(self, incident: Incident, place: Place, ledger: Ledger, now: float) -> bool:
+        """Write that *incident* may begin; False when another leader wrote at the same time."""
+        oldest = now - max(float(self._settings.fencing_window), float(self._settings.slowed), rules.MINUTE)
+        kept = [each for each in ledger.starts if each.at > oldest and each.incident != incident.id]
+        start = Start(incident.id, place.host, now, fences=incident.evidence is None)
+        return self._history.record(ledger, [*kept, start])
+
+
+def _host_of(incident: Incident) -> str:
+    return incident.host or incident.subject.name
+
+
+def _is_return(incident: Incident) -> bool:
+    return incident.failure.endswith(".up")
+
+
+def _latest(failed: dict[str, float], more: list[tuple[str, float]]) -> Mapping[str, float]:
+    for host, at in more:
+        failed[host] = max(at, failed.get(host, 0.0))
+    return failed

@@ -1,0 +1,70 @@
+"""Facts: how Nova stands as a whole, asked once for all incidents that are judged within seconds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from medevac.flows.estate import HostService
+from medevac.flows.ports import Clock, Cloud
+from medevac.workers.brakes import domains, gateway
+from medevac.workers.brakes.marks import Place
+from medevac.workers.site_brakes import BrakeSettings
+
+LASTS = 3.0
+"""Seconds for which an answer is good: a storm brings hundreds of incidents at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Nova, and whether we reach anything at all."""
+
+    at: float
+    """Seconds since the epoch."""
+    services: tuple[HostService, ...]
+    control: Mapping[str, bool]
+    aggregates: Mapping[str, tuple[str, ...]]
+    cut_off: str
+    """Why it is we who are cut off; empty when our gateway answers."""
+
+    def failed(self, since: float) -> Mapping[str, float]:
+        """Return the hosts that Nova has missed since *since*, with their last heartbeats; no event may have come."""
+        missed = (s for s in self.services if s.enabled and not s.forced_down and s.state != "up")
+        return {s.host: s.updated_at for s in missed if s.updated_at is not None and s.updated_at > since}
+
+    @property
+    def down(self) -> frozenset[str]:
+        """Return the hosts whose compute service does not work."""
+        return frozenset(s.host for s in self.services if s.state != "up" or s.forced_down)
+
+    def places(self, settings: BrakeSettings) -> tuple[Place, ...]:
+        """Return where all hosts are."""
+        return tuple(domains.place_of(service, self.aggregates, settings) for service in self.services)
+
+
+class Reader:
+    """Asks the cloud, at most every few seconds."""
+
+    def __init__(self, cloud: Cloud, clock: Clock, settings: BrakeSettings) -> None:
+        """Ask *cloud*; *settings* name the gateway."""
+        self._cloud = cloud
+        self._clock = clock
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._last: Facts | None = None
+
+    def read(self) -> Facts:
+        """Return how things stand now, or did a moment ago.  Raises CloudUnavailableError."""
+        with self._lock:
+            now = self._clock.now()
+            if self._last is None or not 0 <= now - self._last.at < LASTS:
+                self._last = self._ask(now)
+            return self._last
+
+    def _ask(self, now: float) -> Facts:
+        cut_off = gateway.unreachable(self._settings.gateway)
+        cloud = self._cloud
+        if cut_off:
+            return Facts(now, (), {}, {}, cut_off)
+        return Facts(now, cloud.compute_services(), cloud.control_services(), cloud.aggregates(), "")

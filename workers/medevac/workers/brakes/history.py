@@ -1,0 +1,132 @@
+"""History: which hosts have failed lately, and which recoveries were let go, as ZooKeeper knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import BadVersionError, NoNodeError
+
+from medevac.core import layout
+from medevac.core.errors import MalformedDocumentError, MedevacError
+from medevac.core.event import Event, EventKind, SubjectKind
+from medevac.core.incident import Incident, IncidentState
+from medevac.core.wire import decode, encode
+from medevac.workers.brakes.rules import Start
+from medevac.workers.zookeeper import bounded
+
+WAITING = 500
+"""How many waiting events are looked at: a storm is known long before that."""
+KEPT = 500
+"""How many starts are kept at the most."""
+MAINTENANCE = "maintenance"
+
+_SIGNS = frozenset(
+    (
+        *(EventKind.HOST_DOWN, EventKind.HOST_FENCED, EventKind.HOST_FENCING_FAILED),
+        *(EventKind.NOVA_COMPUTE_DOWN, EventKind.LIBVIRT_DOWN, EventKind.HOST_NETWORK_DOWN),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The starts as they were read, with the version of their znode."""
+
+    starts: tuple[Start, ...] = ()
+    version: int = 0
+
+
+def risks_a_host(incident: Incident) -> bool:
+    """Tell whether recovering *incident* may take a host down: what the breaker and the caps are about."""
+    return incident.subject.kind is not SubjectKind.SERVER and not incident.failure.endswith((".up", ".ok"))
+
+
+class History:
+    """Reads incidents, waiting events and starts; incidents that have ended are read once."""
+
+    def __init__(self, client: KazooClient, host_names: Callable[[str], str]) -> None:
+        """Read from *client*; *host_names* gives Nova's name of a host for anybody's."""
+        self._client = client
+        self._host_names = host_names
+        self._ended: dict[str, Incident] = {}
+
+    def incidents(self) -> list[Incident]:
+        """Return every incident that is kept.  Raises StoreUnreachableError."""
+        names = set(bounded(self._client.get_children_async(layout.INCIDENTS)))
+        self._ended = {name: incident for name, incident in self._ended.items() if name in names}
+        calls = {name: self._client.get_async(layout.incident(name)) for name in names - self._ended.keys()}
+        living = []
+        for name, call in calls.items():
+            try:
+                incident = decode(Incident, bounded(call)[0], layout.incident(name))
+            except (NoNodeError, MalformedDocumentError):
+                continue
+            if incident.state.final:
+                self._ended[name] = incident
+            else:
+                living.append(incident)
+        return [*self._ended.values(), *living]
+
+    def signs(self, since: float) -> Iterator[tuple[str, float]]:
+        """Yield a host and a time for every failure of a host that a waiting event tells of."""
+        names = sorted(bounded(self._client.get_children_async(layout.EVENTS)))[:WAITING]
+        for call in [self._client.get_async(layout.event(name)) for name in names]:
+            try:
+                event = decode(Event, bounded(call)[0])
+            except (NoNodeError, MalformedDocumentError):
+                continue
+            if event.kind in _SIGNS and event.seen_at > since:
+                yield self._host(event.subject.name), event.seen_at
+
+    def _host(self, name: str) -> str:
+        try:
+            return self._host_names(name)
+        except MedevacError:
+            return name  # ambiguous: it is a failed host all the same
+
+    def ledger(self) -> Ledger:
+        """Return the starts that are kept; what cannot be read counts as none."""
+        try:
+            data, stat = bounded(self._client.get_async(layout.STARTS))
+        except NoNodeError:
+            bounded(self._client.ensure_path_async(layout.STARTS))
+            return Ledger()
+        try:
+            return Ledger(decode(_Starts, data).starts if data else (), stat.version)
+        except MalformedDocumentError:
+            return Ledger((), stat.version)
+
+    def record(self, ledger: Ledger, starts: Sequence[Start]) -> bool:
+        """Write *starts* over *ledger*; False when somebody else wrote since: judge again."""
+        data = encode(_Starts(tuple(starts[-KEPT:])))
+        try:
+            bounded(self._client.set_async(layout.STARTS, data, version=ledger.version))
+        except BadVersionError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Starts:
+    starts: tuple[Start, ...]
+
+
+def victims(incidents: Sequence[Incident], since: float) -> Iterator[tuple[str, float]]:
+    """Yield a host and a time for every failure of a host after *since* that was not announced."""
+    for incident in incidents:
+        announced = incident.state is IncidentState.IGNORED and incident.held_by == MAINTENANCE
+        if risks_a_host(incident) and incident.opened_at > since and not announced:
+            yield incident.subject.name, incident.opened_at
+
+
+def running(incidents: Sequence[Incident], starts: Sequence[Start], since: float) -> frozenset[str]:
+    """Return the incidents of hosts that are being recovered, those let go after *since* included.
+
+    Those may not be stored as such yet: the caller may be about to post their jobs.
+    """
+    states = {incident.id: incident.state for incident in incidents}
+    under_way = {each.id for each in incidents if risks_a_host(each) and each.state is IncidentState.RECOVERING}
+    begun = {s.incident for s in starts if s.at > since and not states.get(s.incident, IncidentState.HELD).final}
+    return frozenset(under_way | begun)
