@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import logging
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,47 +12,9 @@ from medevac.core.errors import NotificationError
 from medevac.flows.policy.problems import ProblemsError
 from medevac.workers.notify import AppriseNotifier
 from medevac.workers.site import SecretSource, read_site
+from tests.fixtures.desk import SECRET, Desk, desk
 
-SECRET = "hunter2-and-more"
-
-
-class Desk(http.server.ThreadingHTTPServer):
-    """Takes messages, or refuses them, or lets them hang."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Taker)
-        self.got: list[Any] = []
-        self.status = 200
-        self.released = threading.Event()
-        self.released.set()
-
-    @property
-    def url(self) -> str:
-        return f"json://ops:{SECRET}@127.0.0.1:{self.server_port}/in"
-
-
-class Taker(http.server.BaseHTTPRequestHandler):
-    server: Desk
-
-    def do_POST(self) -> None:
-        self.server.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.server.released.wait(30)
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    with Desk() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.released.set()
-        server.shutdown()
-        thread.join(10)
+__all__ = ["desk"]
 
 
 @pytest.fixture
