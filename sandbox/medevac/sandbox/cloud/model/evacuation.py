@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medevac.sandbox.cloud.model import rebuild
+from medevac.sandbox.cloud.model import guests, rebuild
 from medevac.sandbox.cloud.model.errors import bad_request, invalid_state, not_found
 from medevac.sandbox.cloud.model.history import begin_action
 from medevac.sandbox.cloud.model.migration import Migration
@@ -84,7 +84,9 @@ def _accept(world: World, server: Server, source: str, request: EvacuationReques
 
 def _judge(world: World, server: Server, source: str) -> None:
     """Put into the ledger what an observer must object to."""
-    if world.hosts[source].powered:
+    guest = guests.find(world, source, server.id)
+    proven_off = guest is not None and guest.proven_off
+    if world.hosts[source].powered and not proven_off:
         sentence = f"evacuation of server {server.id} was accepted while its host {source} still had power"
         world.ledger.violate(world.now, sentence)
     if server.rebuild is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from medevac.sandbox.cloud.model.catalog import Flavor
@@ -24,6 +25,8 @@ class Host:
     reachable: bool = True
     """False: its network is cut, while its guests run on."""
     compute_running: bool = True
+    libvirt: str = "running"
+    """running, down, or hung: it takes connections and answers nothing.  Its guests run on in any case."""
     incarnation: int = 0
     """Counts power-ons, so that what was planned for an earlier one does not happen."""
     forced_down: bool = False
@@ -37,11 +40,23 @@ class Host:
     """Placement's view: server id to what it takes up here."""
     used_vcpus: int = 0
     used_ram_mb: int = 0
+    waiting: list[Callable[[], None]] = field(default_factory=list)
+    """Orders that Nova has sent while nobody there read them."""
 
     @property
     def alive(self) -> bool:
         """Tell whether nova-compute on it works and is reached."""
         return self.powered and self.reachable and self.compute_running
+
+    @property
+    def acts(self) -> bool:
+        """Tell whether what Nova orders there is carried out."""
+        return self.alive and self.libvirt == "running"
+
+    @property
+    def manageable(self) -> bool:
+        """Tell whether its hypervisor answers those who ask it directly."""
+        return self.powered and self.reachable and self.libvirt == "running"
 
     def seen_at(self, now: float, interval: float) -> float:
         """Return the time of its last heartbeat."""

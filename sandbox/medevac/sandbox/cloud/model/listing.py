@@ -101,7 +101,7 @@ class MigrationFilter:
             and self.source in (None, record.source)
             and self.status in (None, record.status)
             and self.server_id in (None, record.server_id)
-            and self.kind in (None, "evacuation")
+            and self.kind in (None, record.kind)
             and self.project_id in (None, record.project_id)
             and (self.changed_since is None or changed)
         )

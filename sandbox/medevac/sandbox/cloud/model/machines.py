@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 
+from medevac.sandbox.cloud.model import guests, power_sync
 from medevac.sandbox.cloud.model.history import set_fault
 from medevac.sandbox.cloud.model.host import Host
-from medevac.sandbox.cloud.model.migration import Migration
+from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.server import RUNNING, SHUT_DOWN, Server
 from medevac.sandbox.cloud.model.world import World
 
+AUTO = "AUTO: "
+"""How nova-compute marks what it disabled by itself (virt/libvirt/driver.py: DISABLE_PREFIX)."""
 _REBUILDING = ("rebuilding", "rebuild_block_device_mapping", "rebuild_spawning")
 
 
@@ -20,7 +23,8 @@ def power_off(world: World, name: str, why: str = "the power was cut") -> None:
         return
     host.stop_beating(world.now, world.settings.report_interval)
     host.powered = host.compute_running = False
-    world.ledger.end_all(world.now, name, why)
+    host.libvirt = "down"
+    guests.end_all(world, name, why)
 
 
 def power_on(world: World, name: str) -> None:
@@ -35,6 +39,8 @@ def power_on(world: World, name: str) -> None:
 
 def _booted(world: World, host: Host, incarnation: int) -> None:
     if host.powered and host.incarnation == incarnation:
+        host.libvirt = "running"
+        guests.start_by_itself(world, host.name)
         start_compute(world, host.name)
 
 
@@ -49,8 +55,7 @@ def mend_network(world: World, name: str) -> None:
     """Connect a host again; nova-compute is still the same process and cleans nothing up."""
     host = world.host(name)
     host.reachable = True
-    if host.alive:
-        host.start_beating(world.now)
+    _take_part(world, host)
 
 
 def kill_compute(world: World, name: str) -> None:
@@ -69,19 +74,54 @@ def start_compute(world: World, name: str) -> None:
     _destroy_evacuated(world, host)
     for server in world.servers_on(name):
         _take_up(world, server, host)
-    if host.alive:
+    _take_part(world, host)
+    world.after(world.settings.power_sync_seconds, functools.partial(power_sync.sweep, world, name))
+
+
+def _take_part(world: World, host: Host) -> None:
+    """Report, and do what was ordered meanwhile, if the network lets it."""
+    if not host.alive:
+        return
+    if world.control["nova-conductor"]:
         host.start_beating(world.now)
-        world.after(world.settings.power_sync_seconds, functools.partial(_sync_power, world, host, host.incarnation))
+    waiting, host.waiting = host.waiting, []
+    for order in waiting:
+        order()
+
+
+def stop_libvirt(world: World, name: str) -> None:
+    """Stop or crash libvirt on a host: its guests run on, and nova-compute takes the host out of scheduling."""
+    host = world.host(name)
+    host.libvirt = "down"
+    if host.alive and not host.disabled:
+        host.disabled, host.disabled_reason, host.changed_at = True, f"{AUTO}Connection to libvirt lost: 1", world.now
+
+
+def freeze_libvirt(world: World, name: str) -> None:
+    """Let libvirt on a host take connections and answer nothing: nova-compute reports on, and what it is told hangs."""
+    world.host(name).libvirt = "hung"
+
+
+def start_libvirt(world: World, name: str) -> None:
+    """Start libvirt on a host again: nova-compute lets the scheduler use the host, if it was itself that did not."""
+    host = world.host(name)
+    if not host.powered or host.libvirt == "running":
+        return
+    host.libvirt = "running"
+    if host.alive and host.disabled and (host.disabled_reason or "").startswith(AUTO):
+        host.disabled, host.disabled_reason, host.changed_at = False, None, world.now
+    world.after(world.settings.power_sync_seconds, functools.partial(power_sync.sweep, world, name))
 
 
 def _destroy_evacuated(world: World, host: Host) -> None:
     """Source: compute/manager.py, _destroy_evacuated_instances; of several records of a server the last counts."""
     records: dict[str, Migration] = {}
     for migration in world.migrations.values():
-        if migration.source == host.name and migration.status in ("accepted", "pre-migrating", "done"):
+        unfinished = migration.kind == EVACUATION and migration.status in ("accepted", "pre-migrating", "done")
+        if migration.source == host.name and unfinished:
             records[migration.server_id] = migration
     for server_id, migration in records.items():
-        world.ledger.end(world.now, server_id, host.name, "destroyed by the returning host: it was evacuated")
+        guests.forget(world, server_id, host.name, "destroyed by the returning host: it was evacuated")
         host.release(server_id)
         migration.status, migration.updated_at = "completed", world.now
 
@@ -94,14 +134,3 @@ def _take_up(world: World, server: Server, host: Host) -> None:
     runs = host.name in world.ledger.hosts_of(server.id)
     server.power_state = RUNNING if runs else SHUT_DOWN
     world.touch(server)
-
-
-def _sync_power(world: World, host: Host, incarnation: int) -> None:
-    """Let Nova find out that active servers without a guest are shut off (_sync_power_states)."""
-    if host.incarnation != incarnation or not host.alive:
-        return
-    for server in world.servers_on(host.name):
-        lifeless = host.name not in world.ledger.hosts_of(server.id)
-        if lifeless and server.vm_state == "active" and server.task_state is None:
-            server.vm_state, server.power_state = "stopped", SHUT_DOWN
-            world.touch(server)

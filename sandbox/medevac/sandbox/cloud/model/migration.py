@@ -1,4 +1,4 @@
-"""Migration: one evacuation record of Nova."""
+"""Migration: one record of Nova of a server that moves or moved."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 LIVE = ("accepted", "pre-migrating")
 
+EVACUATION = "evacuation"
+LIVE_MIGRATION = "live-migration"
+COLD_MIGRATION = "migration"
+
 
 @dataclass(slots=True)
 class Migration:
-    """One row of Nova's migrations table, of type evacuation.
+    """One row of Nova's migrations table.
 
-    Life: accepted (API), pre-migrating (claimed by the destination), done (the server's host is changed),
-    completed (the source host came back and cleaned up); error (no destination), failed (at the destination).
+    Life of an evacuation: accepted (API), pre-migrating (claimed by the destination), done (the server's host is
+    changed), completed (the source host came back and cleaned up); error (no destination), failed (at the
+    destination).  Live: accepted, preparing, running, completed; error, failed.  Cold: pre-migrating, migrating,
+    post-migrating, finished, confirming, confirmed; reverting, reverted, error.
     """
 
     id: int
@@ -28,6 +34,7 @@ class Migration:
     forced: bool = False
     stopped_at_destination: bool = False
     status: str = "accepted"
+    kind: str = EVACUATION
 
     @property
     def changed_at(self) -> float:

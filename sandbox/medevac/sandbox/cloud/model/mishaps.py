@@ -63,6 +63,14 @@ class Mishaps:
     """Host to how many guests fail to start on it still (ANY: all)."""
     lose_evacuations: int = 0
     """How many evacuations are accepted and then forgotten: nova-conductor dies as the call is made."""
+    fail_actions: dict[str, int] = field(default_factory=dict)
+    """How many fail still (ANY: all) of each: stop, start, reboot, live-migration, migration, confirm, rebuild."""
+    lose_actions: dict[str, int] = field(default_factory=dict)
+    """How many of each of those are accepted still and then forgotten."""
+    fail_kills: dict[str, int] = field(default_factory=dict)
+    """Host to how many guests its hypervisor cannot destroy still (ANY: all): processes in uninterruptible sleep."""
+    fail_restarts: dict[str, int] = field(default_factory=dict)
+    """Host to how many restarts of its services come to nothing still (ANY: all)."""
     _next_id: int = 1
 
     def order(self, kind: str, **scope: object) -> Order:
@@ -80,6 +88,8 @@ class Mishaps:
         self.refuse_claims.clear()
         self.fail_spawns.clear()
         self.lose_evacuations = 0
+        for counts in (self.fail_actions, self.lose_actions, self.fail_kills, self.fail_restarts):
+            counts.clear()
 
     def strike(self, now: float, method: str, path: str, body: str = "") -> Order | None:
         """Return the first order that this request runs into, and count it; None for a lucky one."""

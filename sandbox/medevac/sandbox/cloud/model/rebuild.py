@@ -10,10 +10,10 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from medevac.sandbox.cloud.model import scheduler
+from medevac.sandbox.cloud.model import control, guests, scheduler
 from medevac.sandbox.cloud.model.history import begin_event, end_action, finish_event, set_fault
 from medevac.sandbox.cloud.model.host import Host
-from medevac.sandbox.cloud.model.migration import Migration
+from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.mishaps import take
 from medevac.sandbox.cloud.model.server import RUNNING, SHUT_DOWN, Event, Server
 from medevac.sandbox.cloud.model.world import World
@@ -44,12 +44,15 @@ def begin(world: World, server: Server, migration: Migration) -> None:
         server.rebuild = migration.id
     spread = world.settings.evacuate_spread * (2 * world.random.random() - 1)
     seconds = world.settings.evacuate_seconds * (1 + spread)
-    world.after(seconds * _PHASES["schedule"], functools.partial(_schedule, world, server, seconds, first=first))
+    conduct = functools.partial(
+        control.schedule, world, functools.partial(_schedule, world, server, seconds, first=first)
+    )
+    world.after(seconds * _PHASES["schedule"], conduct)
 
 
 def _schedule(world: World, server: Server, seconds: float, *, first: bool) -> None:
     """Find a destination for the oldest record that is `accepted`, as nova-conductor does, stale or not."""
-    migration = next((m for m in world.migrations_of[server.id] if m.status == "accepted"), None)
+    migration = next((m for m in world.migrations_of[server.id] if _is_next(m)), None)
     if server.deleted or migration is None:
         server.rebuild = None
         return
@@ -68,6 +71,10 @@ def _schedule(world: World, server: Server, seconds: float, *, first: bool) -> N
         return
     job = _Job(world, server, migration, host, seconds, server.vm_state, event)
     _later(job, "claim", _claim if first else _claim_in_vain)
+
+
+def _is_next(migration: Migration) -> bool:
+    return migration.status == "accepted" and migration.kind == EVACUATION
 
 
 def _no_valid_host(world: World, server: Server, migration: Migration, event: Event) -> None:
@@ -125,14 +132,15 @@ def _spawned(job: _Job) -> None:
         return
     if job.server.broken or job.server.task_state != "rebuild_spawning":
         # Nova notices after the guest was started, and forgets about it: whoever tries again makes a second copy.
-        job.world.ledger.start(job.world.now, job.server.id, job.host.name, "evacuated, and left behind by Nova")
+        guests.start(job.world, job.server.id, job.host.name, "evacuated, and left behind by Nova")
         _fail(job, _surprise(job), "error")
         return
     job.server.vm_state, job.server.task_state, job.server.power_state = "active", None, RUNNING
     if _to_be_stopped(job):  # the guest's moment of life is not put into the ledger
         job.server.task_state = "powering-off"
+        guests.define(job.world, job.server.id, job.host.name).reason = "shutdown"
     else:
-        job.world.ledger.start(job.world.now, job.server.id, job.host.name, "evacuated")
+        guests.start(job.world, job.server.id, job.host.name, "evacuated")
     job.world.touch(job.server)
     _later(job, "settle", _settle)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medevac.sandbox.cloud.model.control import SCHEDULER
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.migration import LIVE
 from medevac.sandbox.cloud.model.server import Server
@@ -10,7 +11,9 @@ from medevac.sandbox.cloud.model.world import World
 
 
 def choose(world: World, server: Server, requested: str | None) -> Host | None:
-    """Return the host with the most free memory on which *server* may run; None: no valid host."""
+    """Return the host with the most free memory on which *server* may run; None: no valid host, or no scheduler."""
+    if not world.control[SCHEDULER]:
+        return None
     candidates = [host for host in world.hosts.values() if requested in (None, host.name)]
     fitting = [host for host in candidates if _passes(world, server, host)]
     return max(fitting, key=lambda host: host.ram_mb - host.used_ram_mb, default=None)

@@ -8,6 +8,7 @@ from medevac.sandbox.cloud.model.catalog import Flavor
 
 NO_STATE = 0
 RUNNING = 1
+PAUSED = 3
 SHUT_DOWN = 4
 
 
@@ -76,6 +77,8 @@ class Server:
     deleted: bool = False
     should_run: bool = True
     """What its owner wants; kept by the simulation, unknown to Nova."""
+    disks_made: int = 1
+    """How often its root disk was made from its image: what it held before the last time is lost."""
     actions: list[Action] = field(default_factory=list)
     rebuild: int | None = None
     """The id of the migration that a destination is working on now; None when nobody is."""
@@ -111,9 +114,12 @@ _STATUS = {
     "shelved_offloaded": "SHELVED_OFFLOADED",
 }
 _REBUILD = dict.fromkeys(("rebuilding", "rebuild_block_device_mapping", "rebuild_spawning"), "REBUILD")
+_RESIZE = dict.fromkeys(("resize_prep", "resize_migrating", "resize_migrated", "resize_finish"), "RESIZE")
 _TASK_STATUS: dict[str, dict[str, str]] = {
-    "active": {**_REBUILD, "migrating": "MIGRATING", "rebooting": "REBOOT"},
-    "stopped": _REBUILD,
+    "active": {**_REBUILD, **_RESIZE, "migrating": "MIGRATING", "rebooting": "REBOOT", "rebooting_hard": "HARD_REBOOT"},
+    "paused": {"migrating": "MIGRATING"},
+    "stopped": {**_REBUILD, **_RESIZE},
+    "resized": {"resize_reverting": "REVERT_RESIZE"},
     "error": _REBUILD,
 }
 STATUS_TO_STATE = {status: state for state, status in _STATUS.items()}

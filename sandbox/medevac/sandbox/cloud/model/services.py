@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from medevac.sandbox.cloud.model.errors import bad_request, not_found
 from medevac.sandbox.cloud.model.host import Host
+from medevac.sandbox.cloud.model.migration import EVACUATION
 from medevac.sandbox.cloud.model.world import World
 
 
@@ -73,7 +74,7 @@ def update(world: World, host: Host, change: ServiceUpdate) -> float:
 
 
 def _check_for_evacuations(world: World, host: Host) -> None:
-    if any(m.status == "done" for m in world.migrations.values() if m.source == host.name):
+    if any(m.status == "done" and m.kind == EVACUATION for m in world.migrations.values() if m.source == host.name):
         raise bad_request(
             f"Unable to force up host {host.name} as `done` evacuation migration records remain associated with the"
             " host. Ensure the compute service has been restarted, allowing these records to move to `completed`"

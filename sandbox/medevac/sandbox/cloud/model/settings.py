@@ -22,7 +22,13 @@ class Settings:
     boot_seconds: float = 2.0
     """From power on to the start of nova-compute."""
     action_seconds: float = 0.0
-    """How long a stop or a start takes on a host that is alive."""
+    """How long a stop, a start, a reboot or a rebuild takes on a host that is alive."""
+    move_seconds: float = 2.0
+    """From Nova's acceptance of a live or cold migration to the server's arrival."""
+    lifecycle_seconds: float = 15.0
+    """For how long Nova holds a guest's stop back before it believes it."""
+    service_seconds: float = 1.0
+    """From the cluster's order to a service that runs again."""
     power_sync_seconds: float = 600.0
     """Nova's sync_power_state_interval: when an active server without a guest is found to be stopped."""
     rpc_seconds: float = 60.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from medevac.sandbox.cloud.model import guests
 from medevac.sandbox.cloud.model.catalog import Aggregate, Flavor, Project, ServerGroup, User
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.server import RUNNING, SHUT_DOWN, Server
@@ -145,8 +146,22 @@ def build_server(world: World, spec: ServerSpec) -> Server:
     if server.host is not None:
         world.hosts[server.host].allocate(server.id, flavor)
         if server.should_run:
-            world.ledger.start(world.now, server.id, server.host, "built")
+            guests.start(world, server.id, server.host, "built")
+        if server.launched_at is not None:
+            guests.define(world, server.id, server.host)
+        _set_reason(world, server, server.host)
     return server
+
+
+def _set_reason(world: World, server: Server, host: str) -> None:
+    guest = guests.find(world, host, server.id)
+    if guest is None:
+        return
+    if server.vm_state == "paused":
+        guest.stand_still(world.now)
+        guest.state, guest.reason = guests.PAUSED, "user"
+    elif server.vm_state == "stopped":
+        guest.reason = "shutdown"
 
 
 def _row(world: World, spec: ServerSpec, flavor: Flavor) -> Server:

@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from medevac.sandbox.cloud.model.agenda import Agenda
 from medevac.sandbox.cloud.model.catalog import Aggregate, Flavor, Project, ServerGroup, User
@@ -19,6 +20,9 @@ from medevac.sandbox.cloud.model.migration import Migration
 from medevac.sandbox.cloud.model.mishaps import Mishaps
 from medevac.sandbox.cloud.model.server import Server
 from medevac.sandbox.cloud.model.settings import Settings
+
+if TYPE_CHECKING:  # guests.py needs the world
+    from medevac.sandbox.cloud.model.guests import Guest
 
 
 class World:
@@ -43,6 +47,13 @@ class World:
         self.aggregates: dict[int, Aggregate] = {}
         self.groups: dict[str, ServerGroup] = {}
         self.images: dict[str, str] = {}
+        self.guests: dict[str, dict[str, Guest]] = {}
+        """Host to server id to the domain that its hypervisor has."""
+        self.broken_storage: set[str] = set()
+        """Hosts whose guests cannot write: what is resumed there is paused again."""
+        self.control: dict[str, bool] = {"nova-conductor": True, "nova-scheduler": True}
+        self.backlog: list[Callable[[], None]] = []
+        """What nova-conductor will do when it is back."""
         self._clock = clock
         self._now = clock()
         self._lock = threading.RLock()
