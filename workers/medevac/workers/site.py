@@ -21,6 +21,8 @@ from medevac.flows.policy.language import Allow, Match, said
 from medevac.flows.policy.problems import WHOLE_FILE, Place, Problems, ProblemsError, quoted
 from medevac.flows.policy.reader import load
 from medevac.flows.policy.wishes import Owners
+from medevac.flows.reserved import Reserved
+from medevac.flows.returning import WayBack
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.site_brakes import BrakeSettings
 
@@ -139,6 +141,8 @@ class Site:
         metadata=said("Whom 'notify' and 'page' tell, by name: where the URL of each (apprise's) is read from."),
     )
     owners: Owners = field(default=Owners(), metadata=said("What owners may ask for in metadata of their servers."))
+    reserved: Reserved = field(default=Reserved(), metadata=said("Hosts that stand in for one that died."))
+    way_back: WayBack = field(default=WayBack(), metadata=said("How hosts come back into service."))
     brakes: BrakeSettings = field(
         default=BrakeSettings(), metadata=said("When recoveries are slowed or held back; it works without a word here.")
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 from medevac.flows.policy import reference, schema
 from medevac.flows.policy.wishes import Owners
+from medevac.flows.reserved import Reserved
+from medevac.flows.returning import WayBack
 from medevac.workers.site import FenceDeviceSettings, Limits, Plug, SecretSource, Site
 from medevac.workers.site_brakes import BrakeSettings
 
@@ -36,6 +38,8 @@ def site_page() -> str:
         "`fencing`: one device": FenceDeviceSettings,
         "`limits`": Limits,
         "`owners`": Owners,
+        "`reserved`": Reserved,
+        "`way_back`": WayBack,
         "`brakes`": BrakeSettings,
         "A secret: `{file: …}` or `{env: …}`": SecretSource,
     }

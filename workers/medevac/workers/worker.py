@@ -186,4 +186,6 @@ def settings(site: Site) -> Settings:
         allow=site.allow,
         exclude=site.exclude,
         owners=site.owners,
+        reserved=site.reserved,
+        way_back=site.way_back,
     )
