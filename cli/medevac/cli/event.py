@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import os
 import platform
@@ -19,21 +18,19 @@ from medevac.cli import options, output
 from medevac.cli.zookeeper import PATIENCE, store
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
-from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
+from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled
 from medevac.core.spool import Spool
 from medevac.core.wire import decode, to_plain
 from medevac.triggers.alert import spools
-from medevac.triggers.pacemaker import is_host_name
 from medevac.triggers.post import Poster, replay
 from medevac.triggers.settings import settings_from
+from medevac.triggers.telling import TellingError, Told, event_of, kind_of
 from medevac.workers.zookeeper import bounded
 
 SOURCE = "operator"
 REPLAY_LIMIT = 300.0
 """Seconds for a whole spool; a single event has PATIENCE."""
-_KINDS = {kind.value: kind for kind in EventKind if kind.startswith("host.")}
-"""What can be said of a host, which is all that `post` takes."""
 
 T = TypeVar("T", Event, Handled)
 
@@ -52,17 +49,10 @@ def group() -> None:
 
 
 def _kind(_context: click.Context, _parameter: click.Parameter, value: str) -> EventKind:
-    if value in _KINDS:
-        return _KINDS[value]
-    close = difflib.get_close_matches(value, _KINDS, n=1)
-    hint = f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(_KINDS)}."
-    raise click.BadParameter(f"nothing of the kind {value!r} can be seen. {hint}")
-
-
-def _host(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if is_host_name(value):
-        return value
-    raise click.BadParameter(f"{value!r} cannot be a host; give its name in Nova (openstack hypervisor list).")
+    try:
+        return kind_of(value)
+    except TellingError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _facts(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -75,23 +65,39 @@ def _facts(_context: click.Context, _parameter: click.Parameter, values: Sequenc
 
 @group.command()
 @click.argument("kind", callback=_kind)
-@click.argument("host", callback=_host)
+@click.argument("name")
 @click.option("--fact", "facts", multiple=True, metavar="NAME=VALUE", callback=_facts, help="Evidence; repeatable.")
+@click.option("--host", default="", help="The host that a server is on, where the server is what failed.")
 @click.option("--source", default=SOURCE, show_default=True, help="Who saw it.")
+@click.option("--key", default="", help="Said again under the same key within the hour, it is the same event.")
+@click.option("--seen-at", type=float, metavar="SECONDS", help="When it was seen, since the epoch.  [default: now]")
 @options.zookeeper
-def post(kind: EventKind, host: str, facts: dict[str, str], source: str, zookeeper: str) -> None:
-    """Say that KIND (host.down, host.fenced ...) was seen on HOST, as Nova names it.
+def post(
+    kind: EventKind,
+    name: str,
+    facts: dict[str, str],
+    host: str,
+    source: str,
+    key: str,
+    seen_at: float | None,
+    zookeeper: str,
+) -> None:
+    """Say that KIND (host.down, host.degraded, server.hung ...) was seen of NAME.
 
+    NAME is a host as Nova names it, a server's uuid (server.*, workload.*) or a service (control-plane.*).
     host.fenced is your word that the host is off: its servers are started elsewhere on it.
     """
-    now = time.time()
-    told = {"by": getpass.getuser(), **facts}
+    told = {"by": getpass.getuser(), **({"host": host} if host else {}), **facts}
     if kind is EventKind.HOST_FENCED and source == SOURCE:
         told["human"] = "yes"
-    event = Event(new_event_id(now), kind, Subject(SubjectKind.HOST, host), source, platform.node(), now, told)
+    try:
+        event = event_of(Told(kind, name, told, source, platform.node(), seen_at, key), time.time())
+    except TellingError as error:
+        raise click.UsageError(str(error)) from error
     with Poster(zookeeper, PATIENCE) as poster:
-        poster.post(event)
-    click.echo(f"Posted event {event.id}. What becomes of it: medevac event list")
+        new = poster.post(event)
+    known = "" if new else " It waits already."
+    click.echo(f"Posted event {event.id}.{known} What becomes of it: medevac event list")
 
 
 @group.command("list")

@@ -16,6 +16,8 @@ from medevac.core.handled import Handled, Outcome
 from medevac.core.spool import Spool
 from medevac.core.wire import decode, encode
 
+SERVER = "11111111-2222-3333-4444-555555555555"
+
 
 @pytest.fixture(autouse=True)
 def _site(zk_hosts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +47,26 @@ def test_a_fencing_on_an_operators_word_is_marked_as_such(zk: KazooClient) -> No
     assert stored(zk)[0].facts["human"] == "yes"
 
 
+@pytest.mark.parametrize("kind", sorted({kind.value for kind in EventKind} - {"unclassified"}))
+def test_every_kind_can_be_posted_of_what_it_is_about(zk: KazooClient, kind: str) -> None:
+    about = {"server": SERVER, "workload": SERVER, "control-plane": "nova-api"}.get(kind.partition(".")[0], "compute-3")
+    assert (
+        run(["event", "post", kind, about, "--fact", "role=tenant", "--fact", "what=fan", "--host", "compute-1"]) == 0
+    )
+    (event,) = stored(zk)
+    assert (event.kind.value, event.subject.name, event.facts["host"]) == (kind, about, "compute-1")
+
+
+def test_what_is_said_again_under_one_key_is_one_event(zk: KazooClient, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["event", "post", "host.degraded", "compute-3", "--fact", "what=fan", "--seen-at", "1795339584.5"]
+    for key in ("fan-1", "fan-1", "fan-2"):
+        assert run([*command, "--key", key]) == 0
+    assert capsys.readouterr().out.count("It waits already") == 1
+    first, second = stored(zk)
+    assert (first.seen_at, second.seen_at) == (1795339584.5, 1795339584.5)
+    assert new_event_id(1795339584.5)[:16] == first.id[:16]
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -53,6 +75,10 @@ def test_a_fencing_on_an_operators_word_is_marked_as_such(zk: KazooClient) -> No
         (["unclassified", "compute-3"], "Choose from"),
         (["host.down", "../compute"], "cannot be a host"),
         (["host.down", "compute-3", "--fact", "why"], "write --fact name=value"),
+        (["server.hung", "compute-3"], "no server's uuid"),
+        (["host.degraded", "compute-3"], "wants the fact 'what'"),
+        (["host.network.down", "compute-3", "--fact", "role=all"], "one of management, storage, tenant"),
+        (["host.down", "compute-3", "--seen-at", "9e12"], "in the future"),
     ],
 )
 def test_what_is_not_understood_is_told_with_a_hint(

@@ -104,7 +104,7 @@ class Keeper:
 
     def report_host(self, finding: Finding, at: float) -> None:
         """Tell what is about libvirt itself."""
-        self._report(Subject(SubjectKind.SERVICE, f"libvirt@{self._host}"), finding, at)
+        self._report(Subject(SubjectKind.HOST, self._host), finding, at)
 
     def _report(self, subject: Subject, finding: Finding, at: float) -> None:
         facts = {**finding.facts, "host": self._host}

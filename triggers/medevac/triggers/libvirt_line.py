@@ -67,6 +67,11 @@ class Line:
         self._why = "not connected yet"
         self.up: Connected | None = None
 
+    @property
+    def told(self) -> bool:
+        """Whether its absence, which lasts, has been told."""
+        return self._told
+
     def connected(self, message: Connected) -> bool:
         """Take the connection; False when there is one already, and this one is to be closed."""
         self._attempts.pop(message.attempt, None)

@@ -17,9 +17,10 @@ from typing import Any
 
 import libvirt
 
+from medevac.core.event import EventKind
 from medevac.triggers.libvirt_canary import FROZEN_AFTER, Canary, Frozen, Silent, Thawed
 from medevac.triggers.libvirt_codes import EventId
-from medevac.triggers.libvirt_events import Sighting, Standing
+from medevac.triggers.libvirt_events import Finding, Sighting, Standing
 from medevac.triggers.libvirt_keeper import Keeper
 from medevac.triggers.libvirt_line import DOWN_LIMIT, Closed, Connected, Line, Refused
 from medevac.triggers.notify import ALIVE, READY, STOPPING, Notifier
@@ -213,9 +214,12 @@ class Listener:
             return
 
     def _connected(self, message: Connected) -> None:
+        was_told_away = self._line.told
         if not self._line.connected(message):
             self._close(message.connection)
             return
+        if was_told_away:
+            self._keeper.report_host(Finding(EventKind.LIBVIRT_UP, {"cause": "it answers again"}), message.at)
         self._keeper.find(message.standings, message.at)
         self._keeper.flush()  # what runs is on disk before we say that we listen
         log.info("connected to %s; servers that run: %d", self._options.uri, self._keeper.running)
