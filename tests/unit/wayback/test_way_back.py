@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from medevac.flows.policy.duration import Duration
-from medevac.flows.ports import HostService
+from medevac.flows.ports import HostService, NoHypervisor
 from medevac.flows.returning import WayBack, taken_out_by
-from medevac.sandbox.cloud.model import machines, verdict
+from medevac.sandbox.cloud.model import evacuation, guests, machines, verdict
+from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
 from tests.unit.flows.recovering import DEAD, MARK
 from tests.unit.wayback.returns import OF, QUICK, RecoveredAt, Return
 
@@ -184,3 +187,74 @@ def test_the_answer_that_is_lost_when_the_host_is_enabled_changes_nothing() -> N
     host.run()
     assert host.ended == "recovered", host.told()
     assert host.service() == IN_SERVICE
+
+
+def left_over(host: Return, *, running: bool = False, autostart: bool = False) -> str:
+    """Let a copy of a server that was evacuated be on its old host, and return the server's id."""
+    server = host.recovery.server("a")
+    with host.world.settled() as world:
+        guest = guests.define(world, server.id, DEAD)
+        guest.autostart = autostart
+        guest.state = guests.RUNNING if running else guests.OFF
+    return server.id
+
+
+@pytest.mark.parametrize(("running", "autostart"), [(True, False), (False, True)])
+def test_a_copy_that_is_left_over_keeps_the_host_out_and_people_are_told(*, running: bool, autostart: bool) -> None:
+    host = Return()
+    host.power_on()
+    host.site.clock.wait(10)  # nova-compute has cleaned up by then
+    server_id = left_over(host, running=running, autostart=autostart)
+    host.run()
+    assert host.ended == "parked", host.told()
+    assert server_id in host.reason
+    forced_down, disabled, why = host.service()
+    assert (forced_down, disabled) == (True, True)
+    assert why is not None
+    assert "left over" in why
+    assert [sent.target for sent in host.site.notifier.sent] == ["page"]
+
+
+def test_a_domain_that_is_off_and_stays_off_holds_nobody_up() -> None:
+    host = Return()
+    host.power_on()
+    host.site.clock.wait(10)
+    left_over(host)
+    host.run()
+    assert host.ended == "recovered", host.told()
+
+
+def test_a_hypervisor_that_does_not_answer_is_no_proof_that_nothing_is_left_over() -> None:
+    host = Return()
+    host.power_on()
+    host.site.clock.wait(10)
+    with host.world.settled() as world:
+        machines.freeze_libvirt(world, DEAD)
+    host.run()
+    assert host.ended == "held", host.told()
+    assert "is not known" in host.reason
+    assert host.service()[:2] == (True, True)
+
+
+def test_where_no_hypervisor_can_be_asked_novas_own_records_are_believed_and_that_is_said() -> None:
+    host = Return()
+    host.power_on()
+    host.run(ports=replace(host.site.ports, hypervisor=NoHypervisor()))
+    assert host.ended == "recovered", host.told()
+    assert "no hypervisor is set in the site file" in host.reason
+
+
+def test_a_nova_compute_that_started_before_the_last_evacuation_is_started_once_more() -> None:
+    host = Return(recovered=False)
+    host.recovery.order("power")
+    with host.world.settled() as world:
+        machines.mend_network(world, DEAD)
+        machines.power_on(world, DEAD)
+    host.site.clock.wait(10)
+    host.set_service(status="disabled", disabled_reason=f"{MARK}: host.down", forced_down=True)
+    with host.world.settled() as world:
+        evacuation.evacuate(world, host.recovery.server("a").id, EvacuationRequest())
+    host.site.clock.wait(10)
+    host.run()
+    assert host.site.services.restarts == [(DEAD, "nova-compute")]
+    assert host.ended == "recovered", host.told()
