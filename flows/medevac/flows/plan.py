@@ -22,6 +22,11 @@ class PlannedServer:
     locked: bool = False
     wave: str = ""
     """The policy with whose servers it goes, where that is not its own: one of them waits for it."""
+    allow: Allow = Allow.REBUILD
+    """How much may be done to it; of what is evacuated from a dead host, that was judged before it was planned."""
+    allowed_by: str = "the site file"
+    unfit: str = ""
+    """Why it is not evacuated, whatever its policy says; empty: it may be."""
 
     @property
     def goes_with(self) -> str:
@@ -115,6 +120,19 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Why a server may be started elsewhere although its host lives, or did: it is off there."""
+
+    at: float
+    """Seconds since the epoch at which it was seen off."""
+    source: str
+    raw: str
+    """What was read, without secrets."""
+    host_off: bool = False
+    """The whole host was: what is on it cannot start again by itself while it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one server in the evacuate step: a value that later steps judge, never an exception."""
 
@@ -122,7 +140,7 @@ class Outcome:
     name: str
     policy: str
     result: str
-    """moved, failed or skipped."""
+    """moved, in-place (it runs again where it was), failed or skipped."""
     reason: str
     attempts: int
     destination: str = ""

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from medevac.flows.policy.language import Allow, Answer, States
 from medevac.flows.policy.matching import matches
+from medevac.flows.policy.words import SERVER_FAILURES
 from medevac.flows.ports import Server
 
 EVACUABLE = frozenset({"active", "stopped", "error"})
 """The vm_states that Nova evacuates (nova/compute/api.py: evacuate); others answer 409."""
 
 OWNER_DELETES = frozenset({"deleting", "soft-deleting"})
+
+OWNER_STOPS = frozenset({"stopped", "paused", "suspended", "rescued", "shelved", "shelved_offloaded"})
+"""The vm_states into which a server comes because somebody wants it so."""
 
 LOSES = {
     "paused": "what its memory held is lost, and it arrives running",
@@ -68,6 +72,17 @@ def why_left(
             f"its disk was made from an image, and the site file does not say that zone {server.zone or '(none)'} "
             f"has shared storage: an evacuation would rebuild the disk empty"
         )
+    return None
+
+
+def why_left_alive(server: Server, failure: str, states: States) -> Stay | None:
+    """Return why nothing at all is done about *server*, whose host lives; each step judges for itself beside that."""
+    if server.task_state in OWNER_DELETES or server.vm_state in ("deleted", "soft-delete"):
+        return Stay("its owner is deleting it", intended=True)
+    if failure in SERVER_FAILURES and server.locked and states.locked is not Answer.EVACUATE:
+        return _stays_in("locked", server, states.locked)
+    if failure in SERVER_FAILURES - {"server.crashed"} and server.vm_state in OWNER_STOPS:
+        return Stay(f"it is {server.vm_state}, as somebody wants it", intended=True)
     return None
 
 

@@ -6,7 +6,7 @@ The plan step and the tools that preview it (`medevac policy plan`) share this o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medevac.flows.abilities import Abilities
 from medevac.flows.brief import Brief
@@ -15,8 +15,9 @@ from medevac.flows.plan import LeftServer, Plan, PlannedServer, Remark
 from medevac.flows.policy.language import After, Match, Policy, Priority
 from medevac.flows.policy.matching import ServerFacts, asks_for, covers, matches, winner
 from medevac.flows.policy.wishes import Owners, Wishes, lower_ceiling, lower_priority, picked, wishes_of
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Migration, Server
-from medevac.flows.selection import Ceiling, losses, why_left
+from medevac.flows.selection import Ceiling, losses, why_left, why_left_alive
 
 SHORT_HISTORY = 100
 """Evacuation records of a host that are cheaper to list again than to leave out: that takes a second query a tick."""
@@ -140,13 +141,17 @@ def _place(brief: Brief, policies: Sequence[Policy], around: Surroundings, serve
     ceiling, too_high = lower_ceiling(wishes, policy.allow or settings.allow)
     source = "its owner" if wishes.allow is ceiling else f"policy {policy.name}" if policy.allow else "the site file"
     stay = why_left(server, settings.shared_storage, policy.states, Ceiling(ceiling, source))
+    unfit = ""
+    if brief.failure != HOST_DOWN:
+        stay, unfit = why_left_alive(server, brief.failure, policy.states), stay.reason if stay else ""
     if stay is not None:
         left = LeftServer(server.id, server.name, policy.name, stay.reason, intended=stay.intended)
         return _Place(left, _remarks(server, [*refused, too_high]))
     priority, too_urgent = lower_priority(wishes, policy)
-    lost = losses(server, settings.shared_storage)
+    lost = losses(server, settings.shared_storage) if brief.failure == HOST_DOWN else ""
     remarks = _remarks(server, [*refused, too_high, too_urgent, lost])
-    return _Place(_planned(server, policy), remarks, priority, wishes.after)
+    planned = replace(_planned(server, policy), allow=ceiling, allowed_by=source, unfit=unfit)
+    return _Place(planned, remarks, priority, wishes.after)
 
 
 def choose(

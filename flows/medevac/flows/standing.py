@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from medevac.core.wire import from_plain, to_plain
-from medevac.flows.plan import Outcome, Plan, Verdict
+from medevac.flows.plan import Outcome, Plan, Proof, Verdict
 from medevac.flows.policy.language import Result
 
 
@@ -31,6 +31,8 @@ class Standing:
     """The word of a step to what its last run did for the server: done, failed or skipped (see Result)."""
     last: str = ""
     """Of the last step that worked on it; empty when none has, since the control around it began a round."""
+    proof: Proof | None = None
+    """That it is off on its host, where the host was not proven to be before all steps."""
 
     @property
     def back(self) -> bool:
@@ -160,6 +162,7 @@ def _combined(before: Standing, one: Standing, other: Standing) -> Standing:
     lasts = (other.last, one.last)
     return replace(
         mover,
+        proof=other.proof or one.proof,
         results={**one.results, **{word: result for word, result in other.results.items() if
                                    before.results.get(word) != result}},
         last=Result.FAILED.value if Result.FAILED.value in lasts else other.last,

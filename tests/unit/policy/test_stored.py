@@ -81,7 +81,7 @@ def test_every_default_is_written_out_so_that_a_later_release_cannot_change_a_ru
     "change",
     [
         {"priority": "urgent"},
-        {"when": {"host.down": ["fence", {"rebuild": {}}]}},
+        {"when": {"host.down": ["fence", {"reincarnate": {}}]}},
         {"match": {"neither": {"project": "a"}}},
         {"later": "x"},
         {"when": None},

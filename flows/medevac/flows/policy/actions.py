@@ -7,8 +7,58 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
+from medevac.flows.policy.deeds import (
+    DEEDS,
+    ColdMigrate,
+    Kill,
+    LiveMigrate,
+    Rebuild,
+    Reset,
+    Restart,
+    RestartService,
+    Resume,
+    WaitFor,
+)
 from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.step import Step
 from medevac.flows.policy.words import HOST_DOWN, said
+
+__all__ = [
+    "CONTROLS",
+    "DEEDS",
+    "HOST_STEPS",
+    "STEPS",
+    "ColdMigrate",
+    "Disable",
+    "Ending",
+    "Evacuate",
+    "Expect",
+    "Fence",
+    "FirstOf",
+    "Flow",
+    "If",
+    "Kill",
+    "Leave",
+    "LiveMigrate",
+    "Notify",
+    "OnFailure",
+    "Page",
+    "Rebuild",
+    "Reset",
+    "Restart",
+    "RestartService",
+    "Result",
+    "Resume",
+    "Retry",
+    "Step",
+    "Then",
+    "Together",
+    "Verify",
+    "Wait",
+    "WaitFor",
+    "host_steps",
+    "walk",
+]
 
 
 class Ending(enum.StrEnum):
@@ -43,20 +93,6 @@ class Then(enum.StrEnum):
 
     SKIP = "skip"
     """It is reported and left; the others go on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a flow.  Its parameters are the fields of its class; own steps will be such classes too."""
-
-    word: ClassVar[str] = ""
-    """How the step is written in a policy file."""
-    short: ClassVar[str] = ""
-    """The parameter that may be written without its name: `wait: 30s` is `wait: {time: 30s}`."""
-
-    def branches(self) -> tuple[tuple[Step, ...], ...]:
-        """Return the lists of steps that it holds; only controls hold any."""
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +262,18 @@ CONTROLS = (Together, Retry, FirstOf, If)
 """The steps that hold steps."""
 
 HOST_STEPS = (Fence, Disable)
-"""The steps that are carried out once for a host, before it is known which servers are on it."""
+"""The steps that are carried out once for a dead host, before it is known which servers are on it."""
 
-_BUILT_IN: tuple[type[Step], ...] = (Fence, Disable, Evacuate, Verify, Leave, Wait, Notify, Page, *CONTROLS)
+LIVE_HOST_STEPS = (Disable, RestartService)
+"""The steps that are carried out once for a host that lives, before those of its servers."""
+
+
+def host_steps(failure: str) -> tuple[type[Step], ...]:
+    """Return the steps that are carried out once for the host on *failure*, whichever policies name them."""
+    return HOST_STEPS if failure == HOST_DOWN else LIVE_HOST_STEPS
+
+
+_BUILT_IN: tuple[type[Step], ...] = (Fence, Disable, Evacuate, Verify, Leave, Wait, Notify, Page, *DEEDS, *CONTROLS)
 STEPS: Mapping[str, type[Step]] = {step.word: step for step in _BUILT_IN}
 """Every step of medevac's own that a flow may name, by its word; `registry.steps` knows those of others too."""
 

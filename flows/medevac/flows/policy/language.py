@@ -15,8 +15,10 @@ from typing import cast
 
 from medevac.flows.policy.actions import (
     CONTROLS,
+    DEEDS,
     HOST_STEPS,
     STEPS,
+    ColdMigrate,
     Disable,
     Ending,
     Evacuate,
@@ -25,17 +27,26 @@ from medevac.flows.policy.actions import (
     FirstOf,
     Flow,
     If,
+    Kill,
     Leave,
+    LiveMigrate,
     Notify,
     OnFailure,
     Page,
+    Rebuild,
+    Reset,
+    Restart,
+    RestartService,
     Result,
+    Resume,
     Retry,
     Step,
     Then,
     Together,
     Verify,
     Wait,
+    WaitFor,
+    host_steps,
     walk,
 )
 from medevac.flows.policy.duration import Duration
@@ -43,6 +54,7 @@ from medevac.flows.policy.words import FAILURES, HOST_DOWN, REPORTED, RESERVED, 
 
 __all__ = [
     "CONTROLS",
+    "DEEDS",
     "EVERYONE",
     "FAILURES",
     "HOST_DOWN",
@@ -55,6 +67,7 @@ __all__ = [
     "After",
     "Allow",
     "Answer",
+    "ColdMigrate",
     "Disable",
     "Ending",
     "Evacuate",
@@ -63,7 +76,9 @@ __all__ = [
     "FirstOf",
     "Flow",
     "If",
+    "Kill",
     "Leave",
+    "LiveMigrate",
     "Match",
     "Notify",
     "OnFailure",
@@ -74,7 +89,12 @@ __all__ = [
     "Priority",
     "Readiness",
     "Ready",
+    "Rebuild",
+    "Reset",
+    "Restart",
+    "RestartService",
     "Result",
+    "Resume",
     "Retry",
     "States",
     "Step",
@@ -82,6 +102,8 @@ __all__ = [
     "Together",
     "Verify",
     "Wait",
+    "WaitFor",
+    "host_steps",
     "said",
     "walk",
 ]
@@ -108,7 +130,7 @@ class Allow(enum.StrEnum):
     RESTART = "restart"
     """Start it again where it is."""
     RESET = "reset"
-    """Overwrite the state that Nova has of it."""
+    """Reset it while it runs, or overwrite the state that Nova has of it."""
     MIGRATE = "migrate"
     """Move it while it runs."""
     EVACUATE = "evacuate"
