@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from medevac.core.errors import FencingError
 from medevac.core.evidence import FenceEvidence
 from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.device import FenceDevice
-from medevac.workers.guard import ask_guard
+from medevac.workers.fencing.process import run
 
 ON = 0
 OFF = 2
 """Exit codes of the action status."""
 _OFF_WORD = re.compile(rb"\boff\b", re.IGNORECASE)
-_LONGEST = 300
-"""Characters of the agent's words that are kept."""
-_GRACE = 1.0
-"""Seconds in which the pipes of a killed agent must close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +23,7 @@ class Run:
     """What one run came to."""
 
     code: int
+    ending: str
     words: str
     """Its output, shortened, with the secrets masked."""
     says_off: bool
@@ -64,27 +57,24 @@ class FenceAgent:
     def _run(self, action: str) -> Run:
         secrets = self._device.secrets()
         request = self._device.request(self._host, action, secrets)
-        ask_guard()
         try:
-            process = _start(self._device.agent)
+            ran = run([self._device.agent], request, self._device.timeout)
         except OSError as error:
             message = f"fence agent {self._device.agent} cannot be run: {error.strerror}. Install it (fence-agents)"
             raise FencingError(message) from error
-        try:
-            output, errors = process.communicate(request.encode(), timeout=self._device.timeout)
         except subprocess.TimeoutExpired as error:
-            _kill_group(process)
             message = (
                 f"{self._device.name} did not finish '{action}' for {self._host} in {self._device.timeout:g} s "
                 "and was killed; the order may have reached the device"
             )
             raise FencingError(message) from error
-        words = _presentable(output + b"\n" + errors, secrets.values())
-        return Run(process.returncode, words, says_off=bool(_OFF_WORD.search(output)))
+        says_off = bool(_OFF_WORD.search(ran.output))
+        return Run(ran.code, ran.ending, ran.words(secrets.values()), says_off)
 
     def _complaint(self, action: str, answer: Run) -> str:
-        ending = f"ended with {answer.code}" if answer.code >= 0 else f"was ended by signal {-answer.code}"
-        return f"{self._device.name} {ending} on '{action}' for {self._host}: {answer.words or 'it said nothing'}"
+        return (
+            f"{self._device.name} {answer.ending} on '{action}' for {self._host}: {answer.words or 'it said nothing'}"
+        )
 
 
 class AgentMeans:
@@ -113,38 +103,3 @@ class AgentMeans:
         """Read the power state."""
         words = FenceAgent(self._device, host).is_off()
         return "its status is on" if words is None else f"its status is off ({words})"
-
-
-def _start(agent: str) -> subprocess.Popen[bytes]:
-    # A session of its own: the agent's children (ssh, ipmitool) can be killed with it, and a Ctrl-C or a kill of
-    # the worker's group does not end a power cycle half-way.  Our environment holds secrets of the cloud.
-    return subprocess.Popen(
-        [agent],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {"LC_ALL": "C"},
-    )
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    try:
-        process.communicate(timeout=_GRACE)
-    except subprocess.TimeoutExpired:
-        # A child that left the group holds the pipe open; it is the agent's answer that we no longer wait for.
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
-
-
-def _presentable(output: bytes, secrets: Iterable[str]) -> str:
-    text = output.decode(errors="replace")
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else "…" + text[1 - _LONGEST :]

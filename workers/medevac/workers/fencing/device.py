@@ -69,7 +69,7 @@ class FenceDevice:
 
     def secrets(self) -> dict[str, str]:
         """Return the secret options, read now.  Raises FencingError that names the reference, not the value."""
-        return {name: _read_secret(name, reference) for name, reference in self.secret_options.items()}
+        return {name: read_secret(name, reference) for name, reference in self.secret_options.items()}
 
     def request(self, host: str, action: str, secrets: Mapping[str, str]) -> str:
         """Return what the agent is given on standard input."""
@@ -82,7 +82,8 @@ class FenceDevice:
         return self.plugs.get(host) or self.plug.replace("{host}", host)
 
 
-def _read_secret(option: str, reference: str) -> str:
+def read_secret(option: str, reference: str) -> str:
+    """Return what stands at *reference*, env:NAME or file:/path; raise FencingError that names the place alone."""
     kind, _, where = reference.partition(":")
     try:
         value = {"env": os.environ.__getitem__, "file": _read_file}[kind](where)
