@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from medevac.core.event import Subject
 from medevac.core.evidence import FenceEvidence
@@ -57,6 +58,10 @@ class Incident:
     """Seconds since the epoch at which triage looks again at a held one; 0: a human or an event releases it."""
     host: str = ""
     """The host that a failed server was on; empty for failures of hosts, whose subject is the host."""
+    released: str = ""
+    """Who let it go although a limit held it, and why; empty: nobody."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the trigger said of a failure that is none of a whole host: cause, boot, role, what, paused ..."""
 
 
 def incident_id(failure: str, subject: Subject, generation: int) -> str:

@@ -5,7 +5,9 @@ Writers add operations to a transaction, so that an incident changes together wi
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +17,18 @@ from kazoo.exceptions import NoNodeError
 
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError, MedevacError
-from medevac.core.incident import Incident
+from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import JournalEntry
 from medevac.core.wire import decode, encode, from_plain
 from medevac.flows import factory
 from medevac.workers.engine.posting import Posting, Priority
-from medevac.workers.zookeeper import bounded
+from medevac.workers.zookeeper import bounded, commit
+
+log = logging.getLogger(__name__)
+
+
+class NotHeldError(MedevacError):
+    """Only a held incident can be released: `medevac incident list` says which are."""
 
 
 class NoSuchIncidentError(MedevacError):
@@ -54,6 +62,56 @@ def read_all(client: KazooClient) -> Iterator[Incident]:
         except NoSuchIncidentError:
             continue  # swept between the two reads
     yield from sorted(found, key=lambda incident: (incident.opened_at, incident.id))
+
+
+class OpenOnes:
+    """The incidents that are not over, read anew each time; those that were over once are never read again."""
+
+    def __init__(self, client: KazooClient) -> None:
+        """Read through *client*; not safe for many threads."""
+        self._client = client
+        self._over: set[str] = set()
+
+    def read(self) -> list[Stored]:
+        """Return them, oldest first.  Raises StoreUnreachableError."""
+        names = set(bounded(self._client.get_children_async(layout.INCIDENTS)))
+        self._over &= names
+        calls = {name: self._client.get_async(layout.incident(name)) for name in sorted(names - self._over)}
+        found = [stored for name, call in calls.items() if (stored := self._stored(name, call)) is not None]
+        return sorted(found, key=lambda stored: (stored.incident.opened_at, stored.incident.id))
+
+    def _stored(self, name: str, call: Any) -> Stored | None:  # noqa: ANN401 - kazoo's asynchronous result
+        try:
+            data, stat = bounded(call)
+            stored = Stored(decode(Incident, data, layout.incident(name)), stat.version)
+        except NoNodeError:
+            return None
+        except MalformedDocumentError as error:
+            log.warning("an incident cannot be read: %s", error)
+            self._over.add(name)
+            return None
+        if stored.incident.state.final:
+            self._over.add(name)
+            return None
+        return stored
+
+
+def release(client: KazooClient, incident_id: str, who: str, why: str, now: float) -> Incident:
+    """Let a held incident go: triage judges it at once, and no limit holds it again.  Return it as it is now.
+
+    Raises NoSuchIncidentError, NotHeldError, and TransactionRefusedError when somebody wrote at the same time.
+    """
+    stored = read(client, incident_id)
+    if stored.incident.state is not IncidentState.HELD:
+        message = f"{incident_id} is {stored.incident.state.value}, not held: there is nothing to release"
+        raise NotHeldError(message)
+    word = f"released by {who}: {why}"
+    released = dataclasses.replace(stored.incident, again_at=now, released=word)
+    transaction = client.transaction()
+    replace(transaction, stored, released)
+    note(transaction, incident_id, [JournalEntry(at=now, step="release", text=word, actor=who)])
+    commit(transaction)
+    return released
 
 
 def journal(client: KazooClient, incident_id: str) -> list[JournalEntry]:

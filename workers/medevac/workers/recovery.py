@@ -14,13 +14,14 @@ from taskflow.jobs.base import Job
 from taskflow.persistence.models import FlowDetail
 
 from medevac.core import layout
-from medevac.core.errors import ClaimLostError, NoEvidenceError, StoreUnreachableError
+from medevac.core.errors import ClaimLostError, MedevacError, NoEvidenceError, StoreUnreachableError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import INTENDS, JournalEntry
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Clock, Cloud, Fencer, JournalOnly, Notifier, Ports, Prober
 from medevac.workers import incidents
-from medevac.workers.engine.claim import Claim, check, fenced_commit
+from medevac.workers.engine.claim import Claim, FencedOutError, check, fenced_commit
 from medevac.workers.engine.outcome import Outcome, park_failures
 from medevac.workers.engine.posting import Posting, Priority, add_job
 from medevac.workers.guard import guarded
@@ -31,10 +32,19 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAUSE = 0.25
+FIRST_AGAIN = 30.0
+LAST_AGAIN = 600.0
+"""Seconds, first and longest, before an incident without evidence is tried again."""
+EVIDENCE = "evidence"
+"""What holds it."""
 FIRST_CLAIM = 1
 """The token of a job's first claim: nobody had it before."""
 RECENT = 1.0
 """Seconds for which a proof of ownership allows calls that change nothing."""
+
+
+class SupersededError(MedevacError):
+    """The incident has become part of a greater one."""
 
 
 def until_answered(call: Callable[[], T]) -> T:
@@ -69,7 +79,13 @@ class FencedLogbook:
         self._intended: dict[str, list[float]] | None = None
 
     def assert_owned(self) -> None:
-        """Raise ClaimLostError unless this process still owns the job."""
+        """Raise ClaimLostError unless this process still owns the job, and the incident is not part of a greater one.
+
+        Whatever ends with its host is looked up before each side effect; a host's death itself is never superseded.
+        """
+        if not self._id.startswith(f"{HOST_DOWN}:") and self._read().incident.state is IncidentState.SUPERSEDED:
+            self._claim.revoked.set()
+            raise FencedOutError(f"{self._id} has been superseded: nothing more is done for it")
         check(self._client, self._claim)
         self._proven_at = time.monotonic()
 
@@ -157,6 +173,9 @@ class FencedLogbook:
             if stored.incident.attempt != self._attempt:
                 message = f"{self._id} is being recovered by attempt {stored.incident.attempt} now"
                 raise ClaimLostError(message)
+            if stored.incident.state is IncidentState.SUPERSEDED:
+                self._claim.revoked.set()
+                raise FencedOutError(f"{self._id} has been superseded: its flow says nothing more")
 
             def write(transaction: TransactionRequest, stored: incidents.Stored = stored) -> None:
                 incidents.replace(transaction, stored, change(stored.incident))
@@ -214,8 +233,12 @@ class Recovery:
     notifier: Notifier = field(default_factory=JournalOnly)
 
     def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
-        """Return what the flow of *job* may touch, never persisted."""
+        """Return what the flow of *job* may touch, never persisted.
+
+        Raises SupersededError, which ends the job, for an incident that has become part of a greater one.
+        """
         details = job.details
+        self._require_standing(details["incident"])
         logbook = FencedLogbook(
             self.client, claim, details["incident"], details["attempt"], self.actor, recent=self.recent
         )
@@ -224,6 +247,14 @@ class Recovery:
         fencer = cast("Fencer", OwnersPort(self.fencer, logbook))
         ports = Ports(cloud, fencer, self.clock, logbook, self.prober, self.notifier)
         return {"ports": ports}
+
+    def _require_standing(self, incident_id: str) -> None:
+        try:
+            incident = incidents.read(self.client, incident_id).incident
+        except incidents.NoSuchIncidentError:
+            return  # what the flow writes first will say so
+        if incident.state is IncidentState.SUPERSEDED:
+            raise SupersededError(incident.reason)
 
     def finish(self, outcome: Outcome, transaction: TransactionRequest) -> None:
         """Add to *transaction*, which ends the job, the end of the incident where its flow did not set it."""
@@ -240,7 +271,9 @@ class Recovery:
             parked = replace(incident, state=IncidentState.PARKED, ended_at=self.clock.now())
             self._end(transaction, stored, parked, outcome.reason or "the flow ended without a report")
         elif incident.evidence is None:
-            self._end(transaction, stored, replace(incident, state=IncidentState.HELD), outcome.reason)
+            again_at = self.clock.now() + back_off(incident.attempt)
+            held = replace(incident, state=IncidentState.HELD, held_by=EVIDENCE, again_at=again_at)
+            self._end(transaction, stored, held, outcome.reason)
         else:
             again = replace(incident, attempt=incident.attempt + 1)
             self._end(transaction, stored, again, "evidence came while the attempt without it was ending")
@@ -253,6 +286,11 @@ class Recovery:
 
     def _line(self, text: str) -> JournalEntry:
         return JournalEntry(at=self.clock.now(), step="conductor", text=text, actor=self.actor)
+
+
+def back_off(attempt: int) -> float:
+    """Return how many seconds pass before what could not be fenced in *attempt* is tried again."""
+    return float(min(FIRST_AGAIN * 2.0 ** max(attempt - 1, 0), LAST_AGAIN))
 
 
 def _next_posting(outcome: Outcome, incident: Incident) -> Posting:

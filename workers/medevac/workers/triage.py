@@ -13,6 +13,7 @@ from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, Subject, SubjectKind
 from medevac.core.wire import decode
+from medevac.workers.desk import NotYetError
 from medevac.workers.housekeeping import Retention, tidy
 from medevac.workers.intake import Intake, waiting
 from medevac.workers.zookeeper import bounded
@@ -25,6 +26,16 @@ TIDY_EVERY = 3600.0
 """Seconds between two rounds of housekeeping."""
 RAW_LIMIT = 2000
 """How many characters of an unreadable event are kept with its record."""
+RECONSIDER_EVERY = 3.0
+"""Seconds between two looks at what is held, at the least."""
+SHORTEST_REST = 0.1
+"""Seconds between two rounds at the least."""
+GOOD_NEWS = (
+    EventKind.HOST_MEMBER,
+    *(EventKind.NOVA_COMPUTE_UP, EventKind.LIBVIRT_UP, EventKind.HOST_NETWORK_UP),
+    *(EventKind.WORKLOAD_OK, EventKind.CONTROL_PLANE_UP),
+)
+"""Events that say that something works again."""
 NOBODY = Subject(SubjectKind.HOST, "?")
 
 
@@ -38,6 +49,9 @@ class Triage:
         self._actor = actor
         self._stopping = threading.Event()
         self._wake = threading.Event()
+        self._due: float | None = None
+        self._look_at = 0.0
+        self._held_until: float | None = None
         self._election = client.Election(layout.LEADER, actor)
 
     def run(self) -> None:
@@ -59,6 +73,7 @@ class Triage:
             self._wake.clear()
             try:
                 left = self.settle_waiting()
+                self._reconsider()
                 if time.monotonic() > tidy_at:
                     tidy_at = time.monotonic() + TIDY_EVERY
                     log.info("housekeeping removed %d records", tidy(self._client, Retention(), time.time()))
@@ -66,14 +81,31 @@ class Triage:
                 log.warning("triage cannot go on for now: %s", error)
                 left = 1
             pause = min(pause * 2, LONGEST_PAUSE) if left else FIRST_PAUSE
-            self._wake.wait(pause if left else LONGEST_PAUSE)
+            self._wake.wait(self._rest(pause if left else LONGEST_PAUSE))
+
+    def _reconsider(self) -> None:
+        """Judge held incidents anew, every few seconds and not with every event."""
+        if time.monotonic() < self._look_at:
+            return
+        self._held_until = self._intake.reconsider()
+        self._look_at = time.monotonic() + RECONSIDER_EVERY
+
+    def _rest(self, pause: float) -> float:
+        """Return how many seconds to wait at the most: until an event or an incident is due."""
+        rest = pause
+        if self._due is not None:
+            rest = min(rest, self._due - time.time())
+        if self._held_until is not None:
+            rest = min(rest, max(self._held_until - time.time(), self._look_at - time.monotonic()))
+        return max(SHORTEST_REST, rest)
 
     def settle_waiting(self) -> int:
         """Settle what waits now, and return how many events could not be settled yet."""
         bounded(self._client.get_children_async(layout.EVENTS, watch=lambda _: self._wake.set()))
         events = [event for name in waiting(self._client) if (event := self._read(name)) is not None]
-        # A host that has come back meanwhile must be known before its earlier fencing is acted on.
-        events.sort(key=lambda event: event.kind is not EventKind.HOST_MEMBER)
+        # What has come back meanwhile must be known before its earlier failure is acted on.
+        events.sort(key=lambda event: event.kind not in GOOD_NEWS)
+        self._due = None
         return sum(not self._settle(event) for event in events)
 
     def _read(self, name: str) -> Event | None:
@@ -92,6 +124,10 @@ class Triage:
         seen = f"event {event.id} ({event.kind} of {event.subject.name})"
         try:
             handled = self._intake.handle(event)
+        except NotYetError as early:
+            log.info("%s waits: %s", seen, early)
+            self._due = min(early.due, self._due or early.due)
+            return False
         except MedevacError as error:
             log.warning("%s waits: %s", seen, error)
             return False

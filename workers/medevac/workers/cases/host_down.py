@@ -1,0 +1,153 @@
+"""A host that died: somebody fenced it, could not fence it, or says that it is dead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kazoo.client import TransactionRequest
+
+from medevac.core.event import Event, EventKind, Subject
+from medevac.core.evidence import FenceEvidence
+from medevac.core.handled import Handled, Outcome
+from medevac.core.incident import Incident, IncidentState
+from medevac.flows.policy.words import HOST_DOWN
+from medevac.flows.ports import HostService
+from medevac.workers import incarnation, incidents
+from medevac.workers.cases.shared import last, no_service, too_old
+from medevac.workers.desk import Desk, seen
+from medevac.workers.incarnation import Incarnation, StoredIncarnation
+from medevac.workers.incidents import OpenOnes, Stored
+from medevac.workers.opening import Case, add_again, open_incident
+from medevac.workers.opinion import CONFIRMED, Opinion, denied
+from medevac.workers.ruling import rule
+
+PACEMAKER_ITSELF = "pacemaker-controld"
+"""The client that stands in a fencing alert when the cluster wanted the fencing, and not a person."""
+REBOOT = 5.0
+"""Seconds that a host needs at the least between its fencing and its return; more than clocks may differ."""
+
+
+class HostDown:
+    """What becomes of host.down, host.fenced and host.fencing-failed."""
+
+    def __init__(self, desk: Desk, open_ones: OpenOnes) -> None:
+        """Work with *desk*; *open_ones* tells what ends when a host dies."""
+        self._desk = desk
+        self._open_ones = open_ones
+
+    def handle(self, event: Event) -> Handled:
+        """Settle *event*."""
+        silence = asks_for_nothing(event)
+        if silence:
+            return self._desk.ignore(event, silence)
+        subject = self._desk.subject(event)
+        life = incarnation.read(self._desk.client, subject)
+        newest = last(self._desk, life.record.incident)
+        if newest is not None and not newest.incident.state.final:
+            return self._another_sign(event, newest)
+        if newest is not None and event.seen_at <= (newest.incident.ended_at or 0.0):
+            return self._desk.duplicate(event, newest.incident, "a late copy: it was seen before that incident ended")
+        late = _over_since(event.seen_at, subject, life.record) or too_old(self._desk, event)
+        if late:
+            return self._desk.ignore(event, late)
+        return self._new(event, subject, life, newest)
+
+    def still(self, incident: Incident) -> Opinion:
+        """Return whether a held one is still to be recovered: a host that is back, and in service, is not dead."""
+        record = incarnation.read(self._desk.client, incident.subject).record
+        back = _over_since(incident.opened_at, incident.subject, record)
+        if back:
+            service = self._desk.cloud.host_service(incident.subject.name)
+            if service is not None and not service.forced_down:
+                return denied(back)
+        return CONFIRMED
+
+    def _new(self, event: Event, subject: Subject, life: StoredIncarnation, newest: Stored | None) -> Handled:
+        service = self._desk.cloud.host_service(subject.name)
+        if service is None:
+            return self._desk.ignore(event, no_service(subject.name))
+        if newest is not None and _is_out_for(service, newest.incident):
+            reason = f"{service.host} has not been in service since that incident"
+            return self._desk.duplicate(event, newest.incident, reason)
+        evidence = evidence_of(event, subject.name)
+        parts = [stored for stored in self._open_ones.read() if _on(stored.incident, subject.name)]
+        return open_incident(
+            self._desk, Case(event, HOST_DOWN, subject, service, life, evidence=evidence, supersedes=parts)
+        )
+
+    def _another_sign(self, event: Event, stored: Stored) -> Handled:
+        """Add a further sign of an open incident; evidence that it lacked sets a held one going again."""
+        incident = stored.incident
+        evidence = evidence_of(event, incident.subject.name)
+        wants = incident.state is IncidentState.HELD or (evidence is not None and incident.evidence is None)
+        if not wants:
+            return self._desk.duplicate(event, incident, f"{incident.id} is being recovered already")
+        incident = replace(incident, evidence=incident.evidence or evidence)
+        if incident.state is not IncidentState.HELD:
+            return self._enrich(event, stored, incident)
+        return self._set_going(event, stored, incident)
+
+    def _enrich(self, event: Event, stored: Stored, incident: Incident) -> Handled:
+        reason = f"evidence for {incident.id}: {seen(event)}"
+
+        def also(transaction: TransactionRequest) -> None:
+            incidents.replace(transaction, stored, incident)
+            incidents.note(transaction, incident.id, [self._desk.line(reason)])
+
+        return self._desk.duplicate(event, incident, reason, also)
+
+    def _set_going(self, event: Event, stored: Stored, incident: Incident) -> Handled:
+        service = self._desk.cloud.host_service(incident.subject.name)
+        if service is None:
+            reason = f"Nova knows no compute service on {incident.subject.name} now"
+            return self._desk.duplicate(event, incident, reason)
+        life = incarnation.read(self._desk.client, incident.subject)
+        ruling = rule(self._desk, incident, service, life.record)
+
+        def also(transaction: TransactionRequest) -> None:
+            add_again(self._desk, transaction, stored, ruling, f"{seen(event)}. ")
+
+        went = "set going again" if ruling.goes else f"is still held: {ruling.incident.reason}"
+        return self._desk.settle(event, Outcome.DUPLICATE, f"{incident.id} {went}", also, incident.id)
+
+
+def _over_since(at: float, subject: Subject, record: Incarnation) -> str:
+    return f"the cluster has reached {subject.name} again since" if at + REBOOT < record.seen_up_at else ""
+
+
+def asks_for_nothing(event: Event) -> str:
+    """Return why *event* starts nothing, or nothing when it does (the whitelist of docs/triggers.md)."""
+    if event.kind is EventKind.HOST_FENCING_FAILED and PACEMAKER_ITSELF not in event.facts.get("client", ""):
+        asker = event.facts.get("client") or "somebody unnamed"
+        return f"a fencing that {asker} asked for failed; that the cluster itself calls the host dead is not said"
+    return ""
+
+
+def evidence_of(event: Event, host: str) -> FenceEvidence | None:
+    """Return the proof that *event* carries: only a fencing that succeeded is one."""
+    if event.kind is not EventKind.HOST_FENCED:
+        return None
+    facts = event.facts
+    human = facts.get("human") == "yes"
+    return FenceEvidence(
+        host=host,
+        at=event.seen_at,
+        source=f"human:{_who(event)}" if human else event.source,
+        action="acknowledged" if human else facts.get("action") or "unknown",
+        detail=f"{facts.get('action') or 'fencing'} by {facts.get('by') or 'unknown'}: {facts.get('result') or 'OK'}",
+    )
+
+
+def _who(event: Event) -> str:
+    """Return the person whose word it is; Pacemaker does not say more than the node that he was on."""
+    by = event.facts.get("by", "")
+    return by if by and by != "a human" else event.facts.get("origin") or event.reporter
+
+
+def _is_out_for(service: HostService, incident: Incident) -> bool:
+    return service.forced_down and f"medevac {incident.id}:" in service.disabled_reason
+
+
+def _on(incident: Incident, host: str) -> bool:
+    """Tell whether *incident* is about a part of *host*, or about its return."""
+    return host == (incident.host or incident.subject.name) and incident.failure != HOST_DOWN

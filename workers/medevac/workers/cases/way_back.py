@@ -1,0 +1,79 @@
+"""A host that the cluster reaches (again): noted; and brought back into service where medevac took it out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from medevac.core.event import Event, Subject, SubjectKind
+from medevac.core.handled import Handled
+from medevac.core.incident import Incident
+from medevac.flows.policy.words import HOST_UP
+from medevac.flows.ports import HostService
+from medevac.flows.returning import taken_out_by
+from medevac.workers import incarnation
+from medevac.workers.cases.shared import dying, last, no_service
+from medevac.workers.desk import Desk, NotYetError
+from medevac.workers.incarnation import StoredIncarnation
+from medevac.workers.opening import Case, open_incident
+from medevac.workers.opinion import CONFIRMED, Opinion, denied, unknown
+from medevac.workers.zookeeper import commit
+
+POLL = 15.0
+"""Seconds until a return is looked at again that waits for the recovery of the host's death."""
+
+
+class WayBack:
+    """What becomes of host.member."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Work with *desk*."""
+        self._desk = desk
+
+    def handle(self, event: Event) -> Handled:
+        """Settle *event*; that the host was seen is noted even while Nova does not answer.
+
+        Raises NotYetError while the recovery of the host's death goes on.
+        """
+        subject = Subject(SubjectKind.HOST, self._desk.host_names(event.subject.name))
+        life = self._noted(event, subject)
+        reason = f"the cluster reaches {subject.name}; noted"
+        service = self._desk.cloud.host_service(subject.name)
+        of = taken_out_by(service) if service is not None else ""
+        if service is None or not of:
+            return self._desk.ignore(event, reason)
+        return self._come_back(event, subject, life, service)
+
+    def still(self, incident: Incident) -> Opinion:
+        """Return whether the host of a held incident is still ours to bring back, and may be."""
+        host = incident.subject.name
+        service = self._desk.cloud.host_service(host)
+        if service is None:
+            return denied(no_service(host))
+        if not taken_out_by(service):
+            return denied(f"{host} is not out of service by us any more")
+        death = dying(self._desk, host)
+        if death is not None:
+            return unknown(f"{host} waits for the end of {death.id}", self._desk.clock.now() + POLL)
+        return CONFIRMED
+
+    def _noted(self, event: Event, subject: Subject) -> StoredIncarnation:
+        life = incarnation.read(self._desk.client, subject)
+        if event.seen_at <= life.record.seen_up_at:
+            return life
+        transaction = self._desk.client.transaction()
+        incarnation.write(transaction, subject, life, replace(life.record, seen_up_at=event.seen_at))
+        commit(transaction)
+        return incarnation.read(self._desk.client, subject)
+
+    def _come_back(self, event: Event, subject: Subject, life: StoredIncarnation, service: HostService) -> Handled:
+        newest = last(self._desk, life.record.newest(HOST_UP).incident)
+        if newest is not None and not newest.incident.state.final:
+            return self._desk.duplicate(event, newest.incident, f"{newest.incident.id} is open already")
+        if newest is not None and event.seen_at <= (newest.incident.ended_at or 0.0):
+            return self._desk.duplicate(event, newest.incident, "it was seen before that return ended")
+        death = last(self._desk, life.record.incident)
+        if death is not None and not death.incident.state.final:
+            raise NotYetError(f"{subject.name} waits for the end of {death.incident.id}", self._desk.clock.now() + POLL)
+        if death is not None and event.seen_at < death.incident.opened_at:
+            return self._desk.ignore(event, f"it was seen before {death.incident.id}")
+        return open_incident(self._desk, Case(event, HOST_UP, subject, service, life))

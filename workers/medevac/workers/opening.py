@@ -1,0 +1,126 @@
+"""Opening: the writes with which an incident begins, goes again, or ends by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kazoo.client import TransactionRequest
+
+from medevac.core.event import Event, Subject
+from medevac.core.evidence import FenceEvidence
+from medevac.core.handled import Handled, Outcome
+from medevac.core.incident import Incident, IncidentState, incident_id
+from medevac.flows.policy.words import HOST_DOWN
+from medevac.flows.ports import HostService
+from medevac.workers import incarnation, incidents
+from medevac.workers.desk import Desk, seen
+from medevac.workers.incarnation import Incarnation, Newest, StoredIncarnation
+from medevac.workers.ruling import Ruling, rule
+from medevac.workers.zookeeper import commit
+
+MOST_SUPERSEDED = 400
+"""Incidents that end together with the opening of another: more would not fit into one transaction."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A failure that was found to be one."""
+
+    event: Event
+    failure: str
+    subject: Subject
+    service: HostService
+    life: StoredIncarnation
+    host: str = ""
+    """The host of a server."""
+    evidence: FenceEvidence | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    supersedes: Sequence[incidents.Stored] = ()
+
+
+def open_incident(desk: Desk, case: Case) -> Handled:
+    """Settle the event of *case* by opening its incident, together with the job where there is to be one."""
+    generation = _generation(case)
+    incident = Incident(
+        id=incident_id(case.failure, case.subject, generation),
+        failure=case.failure,
+        subject=case.subject,
+        generation=generation,
+        opened_at=case.event.seen_at,
+        state=IncidentState.HELD,
+        reason="",
+        evidence=case.evidence,
+        attempt=0,
+        stored_at=desk.clock.now(),
+        host=case.host,
+        facts=case.facts,
+    )
+    ruling = rule(desk, incident, case.service, case.life.record)
+    record = _record(case, ruling)
+
+    def also(transaction: TransactionRequest) -> None:
+        incarnation.write(transaction, case.subject, case.life, record)
+        incidents.create(transaction, ruling.incident, [desk.line(f"{seen(case.event)}. {_said(ruling)}")])
+        for stored in case.supersedes[:MOST_SUPERSEDED]:
+            supersede(desk, transaction, stored, f"{case.failure} of {case.subject.name}: {ruling.incident.id}")
+        ruling.post(transaction)
+
+    return desk.settle(case.event, Outcome.INCIDENT, ruling.incident.reason, also, ruling.incident.id)
+
+
+def again(desk: Desk, stored: incidents.Stored, ruling: Ruling, said: str) -> None:
+    """Write what was ruled anew about a held incident, with *said* in its journal; nothing where nothing changed."""
+    if ruling.incident == stored.incident:
+        return
+    transaction = desk.client.transaction()
+    add_again(desk, transaction, stored, ruling, said)
+    commit(transaction)
+
+
+def add_again(desk: Desk, transaction: TransactionRequest, stored: incidents.Stored, ruling: Ruling, said: str) -> None:
+    """Add the writes of `again` to *transaction*; a reason that is known is not told once more."""
+    incidents.replace(transaction, stored, ruling.incident)
+    if ruling.goes or ruling.incident.reason != stored.incident.reason:
+        incidents.note(transaction, ruling.incident.id, [desk.line(f"{said}{_said(ruling)}")])
+    if ruling.goes:
+        life = incarnation.read(desk.client, ruling.incident.subject)
+        incarnation.write(transaction, ruling.incident.subject, life, life.record.begun(desk.clock.now()))
+    ruling.post(transaction)
+
+
+def supersede(desk: Desk, transaction: TransactionRequest, stored: incidents.Stored, by: str) -> None:
+    """Add the end of an open incident that is part of something greater, or over.
+
+    A job of it that runs ends at its next step: see `FencedLogbook` in workers/recovery.py.
+    """
+    end(desk, transaction, stored, IncidentState.SUPERSEDED, f"superseded by {by}")
+
+
+def end(
+    desk: Desk, transaction: TransactionRequest, stored: incidents.Stored, state: IncidentState, reason: str
+) -> None:
+    """Add the end of an open incident."""
+    ended = replace(stored.incident, state=state, reason=reason, ended_at=desk.clock.now(), held_by="", again_at=0.0)
+    incidents.replace(transaction, stored, ended)
+    incidents.note(transaction, ended.id, [desk.line(f"{state}: {reason}")])
+
+
+def _generation(case: Case) -> int:
+    record = case.life.record
+    return (record.generation if case.failure == HOST_DOWN else record.newest(case.failure).generation) + 1
+
+
+def _record(case: Case, ruling: Ruling) -> Incarnation:
+    incident, record = ruling.incident, case.life.record
+    if case.failure == HOST_DOWN:
+        record = replace(record, generation=incident.generation, incident=incident.id)
+    else:
+        newest = Newest(incident.generation, incident.id, case.facts.get("boot", ""))
+        record = record.opened(case.failure, newest)
+    return record.begun(incident.stored_at) if ruling.goes else record
+
+
+def _said(ruling: Ruling) -> str:
+    incident = ruling.incident
+    return f"held by {incident.held_by}: {incident.reason}" if incident.held_by else incident.reason

@@ -1,0 +1,101 @@
+"""Reconsidering: held incidents are judged again when their time has come, and go on, wait, or end."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from medevac.core.errors import MedevacError, StoreUnreachableError
+from medevac.core.event import SubjectKind
+from medevac.core.incident import Incident, IncidentState
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP
+from medevac.flows.ports import HostService
+from medevac.workers import incarnation, incidents
+from medevac.workers.cases.host_down import HostDown
+from medevac.workers.cases.live_host import LiveHost
+from medevac.workers.cases.server import ServerCase
+from medevac.workers.cases.way_back import WayBack
+from medevac.workers.desk import Desk
+from medevac.workers.incidents import OpenOnes, Stored
+from medevac.workers.opening import again, end
+from medevac.workers.opinion import Opinion, Stand
+from medevac.workers.ruling import rule
+from medevac.workers.zookeeper import commit
+
+log = logging.getLogger(__name__)
+
+LATER = 30.0
+"""Seconds until an incident is looked at again that nobody can say anything about."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Who knows about which failures."""
+
+    host_down: HostDown
+    live_host: LiveHost
+    server: ServerCase
+    way_back: WayBack
+
+
+class Reconsidering:
+    """Looks at what is held.  One read of the list of incidents and one of each open incident a round."""
+
+    def __init__(self, desk: Desk, open_ones: OpenOnes, cases: Cases) -> None:
+        """Ask *cases* whether their failures last."""
+        self._desk = desk
+        self._open_ones = open_ones
+        self._cases = cases
+
+    def run(self) -> float | None:
+        """Judge what is due; return when the next is (seconds since the epoch), None when nothing waits for a time."""
+        held = [each for each in self._open_ones.read() if each.incident.state is IncidentState.HELD]
+        timed = [each for each in held if each.incident.again_at > 0]
+        now = self._desk.clock.now()
+        for stored in timed:
+            if stored.incident.again_at <= now:
+                self._try(stored)
+        return min((each.incident.again_at for each in timed), default=None)
+
+    def _try(self, stored: Stored) -> None:
+        try:
+            self._reconsider(stored)
+        except StoreUnreachableError:
+            raise
+        except MedevacError as error:
+            # It stays due, and is looked at again in the next round.
+            log.warning("%s stays held: %s", stored.incident.id, error)
+
+    def _reconsider(self, stored: Stored) -> None:
+        incident = stored.incident
+        opinion = self._still(incident)
+        if opinion.stand is Stand.DENIED:
+            self._end(stored, opinion.reason)
+            return
+        service = self._desk.cloud.host_service(incident.host or incident.subject.name)
+        if opinion.stand is Stand.UNKNOWN or service is None:
+            self._wait(stored, opinion, service)
+            return
+        life = incarnation.read(self._desk.client, incident.subject).record
+        ruling = rule(self._desk, incident, service, life)
+        log.info("%s: %s: %s", incident.id, ruling.incident.state, ruling.incident.reason)
+        again(self._desk, stored, ruling, "looked at again. ")
+
+    def _still(self, incident: Incident) -> Opinion:
+        if incident.subject.kind is SubjectKind.SERVER:
+            return self._cases.server.still(incident)
+        by_failure = {HOST_DOWN: self._cases.host_down.still, HOST_UP: self._cases.way_back.still}
+        return by_failure.get(incident.failure, self._cases.live_host.still)(incident)
+
+    def _end(self, stored: Stored, reason: str) -> None:
+        log.info("%s is over: %s", stored.incident.id, reason)
+        transaction = self._desk.client.transaction()
+        end(self._desk, transaction, stored, IncidentState.IGNORED, reason)
+        commit(transaction)
+
+    def _wait(self, stored: Stored, opinion: Opinion, service: HostService | None) -> None:
+        reason = opinion.reason or f"Nova knows no compute service of {stored.incident.subject.name} now"
+        due = max(opinion.due, self._desk.clock.now() + LATER) if service is None else opinion.due
+        transaction = self._desk.client.transaction()
+        incidents.replace(transaction, stored, replace(stored.incident, reason=reason, again_at=due))
+        commit(transaction)
