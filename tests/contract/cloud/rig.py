@@ -125,6 +125,9 @@ class RigStage:
     def lose_cell_of(self, host: str) -> AbstractContextManager[None]:
         pytest.skip(f"the rig cannot take the cell of {host} away without its API")
 
+    def lose_control(self, binary: str) -> AbstractContextManager[None]:
+        pytest.skip(f"a real Nova takes a minute to see that {binary} is gone")
+
     def _bring_to(self, server_id: str, vm_state: str) -> None:
         self._await_state(server_id, "active")
         acts: dict[str, Callable[[], object]] = {

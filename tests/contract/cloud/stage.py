@@ -56,6 +56,9 @@ class Stage(Protocol):
     def lose_cell_of(self, host: str) -> AbstractContextManager[None]:
         """Let Nova's API not reach the database of the cell of *host*, as long as the context lasts."""
 
+    def lose_control(self, binary: str) -> AbstractContextManager[None]:
+        """Take every process of *binary* of the control plane away, as long as the context lasts."""
+
 
 def until(stage: Stage, look: Callable[[], T | None], what: str) -> T:
     """Return what *look* finds, as soon as it finds anything; fail the test when *stage* runs out of patience."""
@@ -105,6 +108,22 @@ def evacuated(stage: Stage, host: str, server_id: str) -> Migration:
         return record if fresh and record is not None and not record.live else None
 
     return until(stage, settled, f"the evacuation of {server_id} is settled")
+
+
+def newest_of(stage: Stage, server_id: str, kind: str) -> Migration | None:
+    """Return the newest record of the server of that kind."""
+    records = [record for record in stage.cloud.migrations_of(server_id) if record.kind == kind]
+    return records[-1] if records else None
+
+
+def moved(stage: Stage, server_id: str, kind: str) -> Migration:
+    """Return the newest record of that kind once it is there and Nova works on it no more."""
+
+    def settled() -> Migration | None:
+        record = newest_of(stage, server_id, kind)
+        return None if record is None or record.live else record
+
+    return until(stage, settled, f"the {kind} of {server_id} is settled")
 
 
 def at_rest(stage: Stage, server_id: str) -> Server:

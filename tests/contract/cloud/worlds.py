@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from medevac.flows.ports import Cloud
-from medevac.sandbox.cloud.model import actions, machines
+from medevac.sandbox.cloud.model import actions, control, guests, machines
 from medevac.sandbox.cloud.model.mishaps import ANY
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import GroupSpec, HostSpec, ServerSpec, SiteSpec, build, build_server
@@ -18,7 +18,7 @@ PROJECT = "contract"
 SITE = SiteSpec(tuple(HostSpec(f"compute-{number}", zone=ZONE) for number in range(1, 5)), projects=(PROJECT,))
 _PAUSED = 3
 """Nova's number for that power state."""
-QUICK = Settings(evacuate_seconds=0.1, boot_seconds=0.02, report_interval=0.2, max_limit=2)
+QUICK = Settings(evacuate_seconds=0.1, move_seconds=0.1, boot_seconds=0.02, report_interval=0.2, max_limit=2)
 
 
 class WorldStage:
@@ -97,11 +97,20 @@ class WorldStage:
         with self._world.settled() as world:
             world.down_cells.clear()
 
+    @contextmanager
+    def lose_control(self, binary: str) -> Iterator[None]:
+        with self._world.settled() as world:
+            control.take_down(world, binary)
+        yield
+        with self._world.settled() as world:
+            control.bring_up(world, binary)
+
     def _bring_to(self, server_id: str, vm_state: str) -> None:
         if vm_state == "stopped":
             actions.stop(self._world, server_id, by_owner=True)
         elif vm_state == "paused":
             server = self._world.server(server_id)
+            guests.pause(self._world, server_id, "user")
             server.vm_state, server.power_state = "paused", _PAUSED
         elif vm_state == "error":
             actions.reset_state(self._world, server_id, "error")

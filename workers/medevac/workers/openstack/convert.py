@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from medevac.core.errors import CellDownError, RefusedError
+from medevac.flows.estate import EVACUATION
 from medevac.flows.ports import HostService, Migration, Server, ServerGroup
 from medevac.workers.openstack.times import to_epoch, to_epoch_or_none
 
@@ -114,4 +115,5 @@ def to_migration(found: Json) -> Migration:
         destination=found.get("dest_compute") or "",
         created_at=created,
         updated_at=created if changed is None else changed,
+        kind=found.get("migration_type") or EVACUATION,
     )

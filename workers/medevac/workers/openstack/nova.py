@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import chain
+from typing import Any
 from urllib.parse import urlencode
 
+from novaclient.v2.servers import REBOOT_HARD
+
 from medevac.core.errors import CellDownError, NotFoundError, RefusedError
+from medevac.flows.estate import CONDUCTOR, SCHEDULER
 from medevac.flows.ports import HostService, Migration, Server, ServerGroup
 from medevac.workers.openstack.client import NovaClient
 from medevac.workers.openstack.convert import Json, to_group, to_migration, to_server, to_service
@@ -41,10 +45,26 @@ class NovaCloud:
         found = self._nova.get(path, "services", f"look up the nova-compute service of {host}")
         return to_service(found[0]) if found else None
 
+    def compute_services(self) -> tuple[HostService, ...]:
+        """Return the nova-compute services of all hosts: one request."""
+        path = f"/os-services?{urlencode({'binary': 'nova-compute'})}"
+        return tuple(map(to_service, self._nova.get(path, "services", "list the nova-compute services")))
+
+    def control_services(self) -> Mapping[str, bool]:
+        """Tell whether any nova-scheduler and any nova-conductor is up: one request."""
+        found = self._nova.get("/os-services", "services", "list the services of the control plane")
+        up = {service["binary"] for service in found if service.get("state") == "up"}
+        return {binary: binary in up for binary in (CONDUCTOR, SCHEDULER)}
+
     def host_aggregates(self, host: str) -> tuple[str, ...]:
         """Return the names of the aggregates of *host*: one request."""
         found = self._nova.get("/os-aggregates", "aggregates", f"look up the aggregates of {host}")
         return tuple(aggregate["name"] for aggregate in found if host in aggregate["hosts"])
+
+    def aggregates(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the hosts of every aggregate: one request."""
+        found = self._nova.get("/os-aggregates", "aggregates", "list the aggregates")
+        return {aggregate["name"]: tuple(aggregate["hosts"]) for aggregate in found}
 
     def servers_on(self, host: str) -> tuple[Server, ...]:
         """Return the servers on *host*: one request a page, and two more when there are none.
@@ -89,6 +109,15 @@ class NovaCloud:
         floor = 0.0 if since is None else float(int(since))
         return tuple(newest[key] for key in sorted(newest) if newest[key].updated_at >= floor)
 
+    def migrations_of(self, server_id: str, since: float | None = None) -> tuple[Migration, ...]:
+        """Return the records of one server: one request a page, whatever *since* is, since they are few."""
+        query = {"instance_uuid": server_id}
+        told = f"list the migrations of server {server_id}"
+        found = chain.from_iterable(self._nova.pages("/os-migrations", "migrations", query, "uuid", told))
+        floor = 0.0 if since is None else float(int(since))
+        records = sorted(map(to_migration, found), key=lambda record: record.id)
+        return tuple(record for record in records if record.updated_at >= floor)
+
     def project_names(self) -> Mapping[str, str]:
         """Return project id to name: one request to Keystone a page."""
         return project_names(self._cloud)
@@ -119,6 +148,15 @@ class NovaCloud:
             wanted["disabled_reason"] = original.disabled_reason
         self._update(service, wanted, f"put {service.host} back into service")
 
+    def set_enabled(self, service: HostService, enabled: bool, reason: str) -> None:  # noqa: FBT001 - as the port says
+        """Enable *service*, or disable it: one request, and none for a service that was disabled before."""
+        if enabled:
+            self._update(service, {"status": "enabled"}, f"enable {service.host}")
+        elif service.enabled:
+            wanted: Json = {"status": "disabled"}
+            wanted |= {"disabled_reason": reason[:_LONGEST_REASON]} if reason else {}
+            self._update(service, wanted, f"disable {service.host}")
+
     def reset_state(self, server_id: str, state: str) -> None:
         """Set the vm_state of a server and clear its task: one request."""
         self._nova.act(
@@ -141,6 +179,39 @@ class NovaCloud:
             message = f"{doing}: this Nova cannot leave it shut off (microversion 2.95)"
             raise RefusedError(message)
         self._nova.act(lambda client: client.servers.evacuate(server_id), doing, once=True, version=version)
+
+    def reboot(self, server_id: str) -> None:
+        """Reboot a server, HARD: one request, never repeated by any layer below."""
+        self._act_once("reboot", server_id, lambda client: client.servers.reboot(server_id, REBOOT_HARD))
+
+    def live_migrate(self, server_id: str) -> None:
+        """Move a server that runs on: one request, never repeated by any layer below."""
+        self._act_once("live-migrate", server_id, lambda client: client.servers.live_migrate(server_id, None, "auto"))
+
+    def cold_migrate(self, server_id: str) -> None:
+        """Move a server that is shut off meanwhile: one request, never repeated by any layer below."""
+        self._act_once("migrate", server_id, lambda client: client.servers.migrate(server_id))
+
+    def confirm_resize(self, server_id: str) -> None:
+        """Make a cold migration final: one request, never repeated by any layer below."""
+        self._act_once("confirm the migration of", server_id, lambda client: client.servers.confirm_resize(server_id))
+
+    def rebuild(self, server_id: str) -> None:
+        """Make a server's root disk anew from its own image: two requests, the second of which is never repeated."""
+        found = self.server(server_id)
+        doing = f"rebuild server {server_id}"
+        if found is None:
+            message = f"{doing}: there is no such server"
+            raise NotFoundError(message)
+        if not found.image_id:
+            message = f"{doing}: it boots from a volume, whose data nobody may overwrite"
+            raise RefusedError(message)
+        path, body = f"/servers/{server_id}/action", {"rebuild": {"imageRef": found.image_id}}
+        # Not novaclient's own method: it makes an object of the answer, and asks for what that lacks.
+        self._nova.act(lambda client: client.client.post(path, body=body), doing, once=True)
+
+    def _act_once(self, verb: str, server_id: str, action: Callable[[Any], object]) -> None:
+        self._nova.act(action, f"{verb} server {server_id}", once=True)
 
     def _servers(self, **filters: str) -> list[list[Json]]:
         query = {"all_tenants": "True", **filters}

@@ -68,7 +68,7 @@ def _view(call: Call, record: Migration) -> dict[str, object]:
         "updated_at": naive(record.updated_at),
     }
     if call.version >= (2, 23):
-        body["migration_type"] = "evacuation"
+        body["migration_type"] = record.kind
     if call.version >= (2, 59):
         body["uuid"] = record.uuid
     if call.version >= (2, 80):

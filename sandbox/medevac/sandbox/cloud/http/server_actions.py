@@ -6,10 +6,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from medevac.sandbox.cloud.http import server_views
 from medevac.sandbox.cloud.http.call import Answer, Call, Route
 from medevac.sandbox.cloud.http.servers import find
 from medevac.sandbox.cloud.http.stamps import naive
-from medevac.sandbox.cloud.model import actions, evacuation
+from medevac.sandbox.cloud.model import actions, cold_migration, evacuation, live_migration, reimage
 from medevac.sandbox.cloud.model.errors import bad_request, not_found
 from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
 from medevac.sandbox.cloud.model.server import Action, Server
@@ -103,11 +104,59 @@ def _unlock(call: Call, server: Server, _asked: Any) -> Answer:  # noqa: ANN401 
     return Answer(status=HTTPStatus.ACCEPTED)
 
 
+def _reboot(call: Call, server: Server, asked: Any) -> Answer:  # noqa: ANN401 - as above
+    kind = str(asked.get("type") if isinstance(asked, dict) else None).upper()
+    if kind not in ("SOFT", "HARD"):
+        raise bad_request(f"Invalid input for field/attribute type. Value: {kind}. '{kind}' is not one of")
+    actions.reboot(call.world, server.id, kind, call.request_id)
+    return Answer(status=HTTPStatus.ACCEPTED)
+
+
+def _live_migrate(call: Call, server: Server, asked: Any) -> Answer:  # noqa: ANN401 - as above
+    known = {"host", "block_migration"}
+    known |= {"disk_over_commit"} if call.version < (2, 25) else set()
+    known |= {"force"} if (2, 30) <= call.version <= (2, 67) else set()
+    if not isinstance(asked, dict) or set(asked) - known or not {"host", "block_migration"} <= set(asked):
+        raise bad_request(f"Invalid input for field/attribute os-migrateLive. Value: {asked}.")
+    live_migration.live_migrate(call.world, server.id, asked["host"], call.request_id)
+    return Answer(status=HTTPStatus.ACCEPTED)
+
+
+def _migrate(call: Call, server: Server, asked: Any) -> Answer:  # noqa: ANN401 - as above
+    host = asked.get("host") if isinstance(asked, dict) and call.version >= (2, 56) else None
+    cold_migration.migrate(call.world, server.id, host, call.request_id)
+    return Answer(status=HTTPStatus.ACCEPTED)
+
+
+def _confirm(call: Call, server: Server, _asked: Any) -> Answer:  # noqa: ANN401 - as above
+    cold_migration.confirm(call.world, server.id, call.request_id)
+    return Answer(status=HTTPStatus.NO_CONTENT)
+
+
+def _revert(call: Call, server: Server, _asked: Any) -> Answer:  # noqa: ANN401 - as above
+    cold_migration.revert(call.world, server.id, call.request_id)
+    return Answer(status=HTTPStatus.ACCEPTED)
+
+
+def _rebuild(call: Call, server: Server, asked: Any) -> Answer:  # noqa: ANN401 - as above
+    image_id = asked.get("imageRef") if isinstance(asked, dict) else None
+    if not isinstance(image_id, str):
+        raise bad_request(f"Invalid input for field/attribute rebuild. Value: {asked}. 'imageRef' is required")
+    reimage.reimage(call.world, server.id, image_id, call.request_id)
+    return Answer({"server": server_views.full(call, server)}, status=HTTPStatus.ACCEPTED)
+
+
 _VERBS: dict[str, Callable[[Call, Server, Any], Answer]] = {
     "evacuate": _evacuate,
     "os-resetState": _reset,
     "os-stop": _stop,
     "os-start": _start,
+    "reboot": _reboot,
+    "os-migrateLive": _live_migrate,
+    "migrate": _migrate,
+    "confirmResize": _confirm,
+    "revertResize": _revert,
+    "rebuild": _rebuild,
     "lock": _lock,
     "unlock": _unlock,
 }

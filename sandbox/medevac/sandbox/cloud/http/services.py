@@ -32,7 +32,7 @@ def _controller(call: Call, binary: str, number: int) -> dict[str, object]:
         "host": "controller",
         "zone": "internal",
         "status": "enabled",
-        "state": "up",
+        "state": "up" if call.world.control[binary] else "down",
         "updated_at": naive(call.world.now),
         "disabled_reason": None,
     }

@@ -54,6 +54,8 @@ def migrate(world: World, server_id: str, host: str | None = None, request_id: s
 def confirm(world: World, server_id: str, request_id: str = "") -> None:
     """Make it final (confirmResize): the source forgets the server.  Raises Nova's 400 and 409s."""
     server, migration = _finished(world, server_id, "confirmResize")
+    if not is_up(world, world.hosts[migration.source]):
+        raise conflict("Service is unavailable at this time.")
     set_status(world, migration, "confirming")
     begin_action(world, server, "confirmResize", request_id)
     if not take(world.mishaps.lose_actions, "confirm"):
