@@ -20,6 +20,7 @@ from medevac.core.errors import StoreUnreachableError
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
 from medevac.workers import roll
+from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.intake import Desk, Intake
@@ -158,9 +159,18 @@ class Worker:
         recovery = Recovery(client, self._cloud, self._fencer, self._clock, self.name, notifier=notifier)
         slots = self._site.limits.parallel_hosts
         executor = ThreadPoolExecutor(max_workers=slots * SIDE_BY_SIDE, thread_name_prefix="step")
+        orders = Obedience(client, self._cloud, self._clock, self._site.brakes, recovery)
         conductor = Conductor(
-            client, executor, prepare=recovery.prepare, finish=recovery.finish, slots=slots, name=self.name
+            client,
+            executor,
+            prepare=orders.prepare,
+            finish=orders.finish,
+            may_claim=orders.may_claim,
+            between_atoms=orders.between_atoms,
+            slots=slots,
+            name=self.name,
         )
+        orders.wake = conductor.waker.wake
         thread = threading.Thread(target=conductor.run, name="conductor", daemon=True)
         thread.start()
 

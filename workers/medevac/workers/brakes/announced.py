@@ -22,6 +22,8 @@ ALIVE_AFTER = 30.0
 """Seconds after a failure from which on a heartbeat is one of a new life: clocks differ, and Nova notices late."""
 NAMED = 3
 """How many servers a reason names before it only counts."""
+NOTHING_LOST = "nothing is lost"
+"""How the reason ends for which an announced stop of an empty host is ignored; such a host has not failed."""
 _AT_REST = frozenset(("stopped", "shelved", "shelved_offloaded", "deleted", "soft-delete"))
 
 
@@ -61,7 +63,7 @@ def judged(said: Announcement, host: str, cloud: Cloud, now: float) -> Verdict:
     except CellDownError:
         left = ["(unknown: its cell does not answer)"]
     if not left:
-        reason = f"{said.text}, and no server runs on it: nothing is lost"
+        reason = f"{said.text}, and no server runs on it: {NOTHING_LOST}"
         return Verdict(go=False, held_by=HELD_BY, reason=reason, ignore=True)
     named = ", ".join(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
     end = f"It goes at {clock(said.until)} if the host is not back, or" if said.until else "It goes"

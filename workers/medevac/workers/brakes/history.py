@@ -13,6 +13,7 @@ from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, SubjectKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode, encode
+from medevac.workers.brakes.announced import NOTHING_LOST
 from medevac.workers.brakes.rules import Start
 from medevac.workers.zookeeper import bounded
 
@@ -20,7 +21,6 @@ WAITING = 500
 """How many waiting events are looked at: a storm is known long before that."""
 KEPT = 500
 """How many starts are kept at the most."""
-MAINTENANCE = "maintenance"
 
 _SIGNS = frozenset(
     (
@@ -116,8 +116,8 @@ class _Starts:
 def victims(incidents: Sequence[Incident], since: float) -> Iterator[tuple[str, float]]:
     """Yield a host and a time for every failure of a host after *since* that was not announced."""
     for incident in incidents:
-        announced = incident.state is IncidentState.IGNORED and incident.held_by == MAINTENANCE
-        if risks_a_host(incident) and incident.opened_at > since and not announced:
+        planned = incident.state is IncidentState.IGNORED and incident.reason.endswith(NOTHING_LOST)
+        if risks_a_host(incident) and incident.opened_at > since and not planned:
             yield incident.subject.name, incident.opened_at
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from medevac.flows.estate import HostService
-from medevac.flows.policy.duration import Duration
 from medevac.workers.site_brakes import BrakeSettings
 
 CLOUD = "cloud"
@@ -173,7 +172,7 @@ def _rate(times: Iterable[float], most: int, window: float, now: float, about: s
     if len(recent) < most:
         return None
     due = recent[-most] + window
-    return Hold("cap", f"{len(recent)} {about}; this one not before {clock(due)}", due)
+    return Hold("cap", f"{len(recent)} {about}: the next begins when that is over", due)
 
 
 def blindness(host: str, services: Sequence[HostService], control: Mapping[str, bool]) -> str:
@@ -204,8 +203,3 @@ def _in_service(service: HostService) -> bool:
 def clock(at: float) -> str:
     """Return "14:03:09Z"."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%SZ")
-
-
-def long(seconds: float) -> str:
-    """Return *seconds* as people write them."""
-    return str(Duration(float(round(seconds))))

@@ -36,6 +36,13 @@ class AbandonJobError(MedevacError, taskflow_errors.ExecutionFailure):
     """
 
 
+class AbortJobError(MedevacError):
+    """A job is stopped for good, and what it has done is undone where that is possible.
+
+    Raise it in the conductor's hook between_atoms, or in a step: either way TaskFlow reverts the flow.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to work on one job, from its claim until somebody claims it again."""

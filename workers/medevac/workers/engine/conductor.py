@@ -21,10 +21,11 @@ from taskflow.persistence.models import FlowDetail
 from medevac.core.errors import ClaimLostError, StoreUnreachableError
 from medevac.workers.engine import outcome as outcomes
 from medevac.workers.engine.board import Board
-from medevac.workers.engine.claim import Claim, FencedOutError
+from medevac.workers.engine.claim import AbortJobError, Claim, FencedOutError
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.outcome import GivenBack, Outcome
 from medevac.workers.engine.persistence import FencedBackend
+from medevac.workers.engine.reverting import revert
 from medevac.workers.engine.waking import WakingTimeout
 
 LOG = logging.getLogger(__name__)
@@ -66,8 +67,8 @@ class Conductor(NonBlockingConductor):
     *finish* adds writes to the one transaction that removes the job; the default parks failed jobs.
     *may_claim* is asked before each claim (a hold marker; call waker.wake() when it is lifted).
     *between_atoms* is called, in the job's own thread, before steps are started: raising AbandonJobError in it gives
-    the job back, raising anything else ends the job as failed; either way running steps end first, and nothing is
-    reverted.
+    the job back, AbortJobError reverts what was done and ends the job as failed, raising anything else ends it without
+    reverting anything; in each case running steps end first.
     """
 
     def __init__(  # noqa: PLR0913 - each is one choice of the worker that owns it
@@ -184,6 +185,8 @@ class Conductor(NonBlockingConductor):
         raised: Exception | None = None
         try:
             stopped_by = self._step_through(job, claim, engine)
+            if isinstance(stopped_by, AbortJobError) and not claim.revoked.is_set():
+                revert(engine, stopped_by)
         except Exception as error:  # noqa: BLE001 - sorted out below, by what the engine has stored
             raised = error
         if claim.revoked.is_set():
