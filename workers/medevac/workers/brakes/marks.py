@@ -47,8 +47,8 @@ class Place:
         names = {"zone": (self.zone,), "aggregate": self.aggregates, "rack": (self.rack,), "host": (self.host,)}
         kind, colon, name = scope.partition(":")
         if colon and kind in names:
-            return name in names[kind]
-        return any(scope in each for each in names.values())
+            return bool(name) and name in names[kind]
+        return bool(scope) and any(scope in each for each in names.values())
 
 
 @dataclass(frozen=True, slots=True)

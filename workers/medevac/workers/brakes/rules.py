@@ -141,9 +141,7 @@ def storm(host: str, domains: Iterable[Domain], scene: Scene, settings: BrakeSet
     ]
     if waits:
         due, each = max(waits, key=lambda pair: pair[0])
-        return Hold(
-            "breaker", f"{each.reason}: one host every {settings.slowed}, this one not before {clock(due)}", due
-        )
+        return Hold("breaker", f"{each.reason}: recoveries begin one every {settings.slowed}", due)
     return None
 
 
