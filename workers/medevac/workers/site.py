@@ -25,6 +25,7 @@ from medevac.flows.reserved import Reserved
 from medevac.flows.returning import WayBack
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.site_brakes import BrakeSettings
+from medevac.workers.site_triage import TriageSettings
 
 SETTINGS = ("zookeeper", "cloud", "policies")
 """The keys that the environment may override, as MEDEVAC_ZOOKEEPER and so on."""
@@ -145,6 +146,9 @@ class Site:
     way_back: WayBack = field(default=WayBack(), metadata=said("How hosts come back into service."))
     brakes: BrakeSettings = field(
         default=BrakeSettings(), metadata=said("When recoveries are slowed or held back; it works without a word here.")
+    )
+    triage: TriageSettings = field(
+        default=TriageSettings(), metadata=said("Which events count, and how often a server or host may fail.")
     )
     host_names: Mapping[str, str] = field(
         default_factory=dict, metadata=said("Pacemaker's name of a host, and nova's, where they differ.")

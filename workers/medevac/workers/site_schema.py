@@ -11,6 +11,7 @@ from medevac.flows.reserved import Reserved
 from medevac.flows.returning import WayBack
 from medevac.workers.site import FenceDeviceSettings, Limits, Plug, SecretSource, Site
 from medevac.workers.site_brakes import BrakeSettings
+from medevac.workers.site_triage import TriageSettings
 
 _WRITTEN: Mapping[type, dict[str, Any]] = {
     SecretSource: {
@@ -41,6 +42,7 @@ def site_page() -> str:
         "`reserved`": Reserved,
         "`way_back`": WayBack,
         "`brakes`": BrakeSettings,
+        "`triage`": TriageSettings,
         "A secret: `{file: …}` or `{env: …}`": SecretSource,
     }
     return reference.page("Reference: the site file", parts)

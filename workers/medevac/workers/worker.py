@@ -20,10 +20,12 @@ from medevac.core.errors import StoreUnreachableError
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
 from medevac.workers import roll
+from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.intake import Desk, Intake
+from medevac.workers.names import HostNames
 from medevac.workers.notify import AppriseNotifier
 from medevac.workers.openstack import nova
 from medevac.workers.promises import Promises
@@ -141,8 +143,9 @@ class Worker:
             clock=self._clock,
             promises=self._promises,
             settings=settings(self._site),
-            host_names=self._site.nova_host,
+            host_names=HostNames(self._site.host_names, self._cloud, self._clock),
             actor=self.name,
+            rules=self._site.triage,
         )
         triage = Triage(client, Intake(desk), self.name)
         thread = threading.Thread(target=triage.run, name="triage", daemon=True)
