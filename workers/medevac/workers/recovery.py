@@ -19,7 +19,19 @@ from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import INTENDS, JournalEntry
 from medevac.flows.policy.words import HOST_DOWN
-from medevac.flows.ports import Clock, Cloud, Fencer, JournalOnly, Notifier, Ports, Prober
+from medevac.flows.ports import (
+    Clock,
+    Cloud,
+    Fencer,
+    Hypervisor,
+    JournalOnly,
+    NoHypervisor,
+    NoServices,
+    Notifier,
+    Ports,
+    Prober,
+    Services,
+)
 from medevac.workers import incidents
 from medevac.workers.engine.claim import Claim, FencedOutError, check, fenced_commit
 from medevac.workers.engine.outcome import Outcome, park_failures
@@ -231,6 +243,8 @@ class Recovery:
     recent: float = RECENT
     prober: Prober = field(default_factory=NetworkProber)
     notifier: Notifier = field(default_factory=JournalOnly)
+    hypervisor: Hypervisor = field(default_factory=NoHypervisor)
+    services: Services = field(default_factory=NoServices)
 
     def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
         """Return what the flow of *job* may touch, never persisted.
@@ -245,7 +259,9 @@ class Recovery:
         logbook.append([self._line(f"claimed by {self.actor}")])
         cloud = cast("Cloud", OwnersPort(self.cloud, logbook))
         fencer = cast("Fencer", OwnersPort(self.fencer, logbook))
-        ports = Ports(cloud, fencer, self.clock, logbook, self.prober, self.notifier)
+        hypervisor = cast("Hypervisor", OwnersPort(self.hypervisor, logbook))
+        services = cast("Services", OwnersPort(self.services, logbook))
+        ports = Ports(cloud, fencer, self.clock, logbook, self.prober, self.notifier, hypervisor, services)
         return {"ports": ports}
 
     def _require_standing(self, incident_id: str) -> None:
