@@ -65,6 +65,8 @@ class Plan:
     shared_storage: Sequence[str] = ("*",)
     fence_timeout: int = 20
     """Seconds within which fencing must end with evidence."""
+    brakes: Mapping[str, object] = field(default_factory=lambda: {"least": 1000, "per_minute": 1000})
+    """The site file's `brakes`.  By default a small site may lose one host after another, as trials do to it."""
 
 
 class CloudProcess:
@@ -275,6 +277,7 @@ class SandboxSite:
             "fencing": [device],
             "limits": {"fence_timeout": f"{self.plan.fence_timeout}s"},
             "shared_storage": list(self.plan.shared_storage),
+            "brakes": dict(self.plan.brakes),
         }
         (self.folder / "medevac.yaml").write_text(yaml.safe_dump(site, sort_keys=False), encoding="utf-8")
         (self.folder / "env").write_text(self._shell(), encoding="utf-8")

@@ -137,14 +137,16 @@ class Worker:
         return parts
 
     def _start_triage(self, client: KazooClient) -> Callable[[], None]:
+        names = HostNames(self._site.host_names, self._cloud, self._clock)
         desk = Desk(
             client=client,
             cloud=self._cloud,
             clock=self._clock,
             promises=self._promises,
             settings=settings(self._site),
-            host_names=HostNames(self._site.host_names, self._cloud, self._clock),
+            host_names=names,
             actor=self.name,
+            brakes=Brakes(client, self._cloud, self._clock, self._site.brakes, names),
             rules=self._site.triage,
         )
         triage = Triage(client, Intake(desk), self.name)
@@ -201,4 +203,5 @@ def settings(site: Site) -> Settings:
         owners=site.owners,
         reserved=site.reserved,
         way_back=site.way_back,
+        capacity_again=float(site.limits.capacity_again),
     )
