@@ -29,7 +29,7 @@ SITE = SiteSpec(
 @pytest.fixture
 def cloud() -> Iterator[RunningCloud]:
     """Return a cloud of three hosts and four servers."""
-    settings = Settings(evacuate_seconds=0.2, boot_seconds=0.0, rpc_seconds=0.2)
+    settings = Settings(evacuate_seconds=0.2, move_seconds=0.2, boot_seconds=0.0, rpc_seconds=0.2)
     with RunningCloud(SITE, settings) as running:
         yield running
 

@@ -50,15 +50,31 @@ class SiteClient:
         return self._list("/hosts")
 
     def host(self, verb: str, name: str) -> None:
-        """Do to a host: power-off, power-on, cut-network, mend-network, kill-compute, start-compute."""
+        """Do to a host what `machines` can: power-off, cut-network, kill-compute, stop-libvirt, break-storage ...
+
+        Each has its opposite: power-on, mend-network, start-compute, start-libvirt (also of freeze-libvirt),
+        mend-storage.
+        """
         self._call("POST", f"/hosts/{quote(name)}/{quote(verb)}")
+
+    def guests(self) -> list[dict[str, Any]]:
+        """Return every domain of every hypervisor: state, reason, autostart."""
+        return self._list("/guests")
+
+    def guest(self, verb: str, server_id: str) -> None:
+        """Let a guest crash, panic, hang, hang-busy, wake, io-error, watchdog, shut-down, autostart, or silence it."""
+        self._call("POST", f"/guests/{quote(server_id)}/{quote(verb)}")
+
+    def control(self, verb: str, binary: str) -> None:
+        """Take nova-conductor or nova-scheduler down, or up again."""
+        self._call("POST", f"/control/{quote(binary)}/{quote(verb)}")
 
     def cell(self, verb: str, name: str) -> None:
         """Take a cell's database down, or up again."""
         self._call("POST", f"/cells/{quote(name)}/{quote(verb)}")
 
     def migrations(self) -> list[dict[str, Any]]:
-        """Return all evacuation records."""
+        """Return all records of servers that move or moved."""
         return self._list("/migrations")
 
     def ledger(self) -> list[dict[str, Any]]:
@@ -103,10 +119,14 @@ class SiteClient:
         refuse_claims: Mapping[str, int] | None = None,
         fail_spawns: Mapping[str, int] | None = None,
         lose_evacuations: int = 0,
+        **others: Mapping[str, int],
     ) -> None:
-        """Let things go wrong inside Nova: host to how many times (-1: always); evacuations that are forgotten."""
+        """Let things go wrong inside Nova: host to how many times (-1: always); evacuations that are forgotten.
+
+        *others*: fail_actions and lose_actions (by action), fail_kills and fail_restarts (by host); see Mishaps.
+        """
         body = {"refuse_claims": dict(refuse_claims or {}), "fail_spawns": dict(fail_spawns or {})}
-        self._call("POST", "/mishaps", {**body, "lose_evacuations": lose_evacuations})
+        self._call("POST", "/mishaps", {**body, "lose_evacuations": lose_evacuations, **others})
 
     def bmc(self, host: str, mode: str, count: int = ANY) -> None:
         """Let a BMC obey, refuse, hang, lie or be unreachable, for *count* commands."""

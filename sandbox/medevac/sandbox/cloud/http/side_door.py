@@ -9,7 +9,7 @@ from typing import Any
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import from_plain, to_plain
 from medevac.sandbox.cloud.http.call import Answer, Call, Handler, Route
-from medevac.sandbox.cloud.model import actions, machines, site, verdict
+from medevac.sandbox.cloud.model import actions, control, guests, machines, site, verdict
 from medevac.sandbox.cloud.model.errors import bad_request, not_found
 from medevac.sandbox.cloud.model.server import Server
 from medevac.sandbox.cloud.model.site import ServerSpec, SiteSpec
@@ -78,6 +78,24 @@ _HOST_VERBS: dict[str, Callable[[World, str], None]] = {
     "mend-network": machines.mend_network,
     "kill-compute": machines.kill_compute,
     "start-compute": machines.start_compute,
+    "stop-libvirt": machines.stop_libvirt,
+    "freeze-libvirt": machines.freeze_libvirt,
+    "start-libvirt": machines.start_libvirt,
+    "break-storage": machines.break_storage,
+    "mend-storage": machines.mend_storage,
+}
+_CONTROL_VERBS: dict[str, Callable[[World, str], None]] = {"down": control.take_down, "up": control.bring_up}
+_GUEST_VERBS: dict[str, Callable[[World, str], None]] = {
+    "crash": guests.crash,
+    "panic": functools.partial(guests.crash, reason="panicked"),
+    "hang": guests.hang,
+    "hang-busy": functools.partial(guests.hang, busy=True),
+    "wake": guests.wake,
+    "io-error": guests.pause,
+    "watchdog": functools.partial(guests.pause, reason="watchdog"),
+    "shut-down": guests.shut_down,
+    "autostart": guests.let_autostart,
+    "silence": guests.take_agent,
 }
 
 
@@ -102,6 +120,7 @@ def _hosts(call: Call) -> Answer:
                 "powered": host.powered,
                 "reachable": host.reachable,
                 "compute_running": host.compute_running,
+                "libvirt": host.libvirt,
                 "forced_down": host.forced_down,
                 "disabled": host.disabled,
                 "disabled_reason": host.disabled_reason,
@@ -111,6 +130,10 @@ def _hosts(call: Call) -> Answer:
             for host in world.hosts.values()
         ]
     )
+
+
+def _guests(call: Call) -> Answer:
+    return Answer([to_plain(guest) for of_host in call.world.guests.values() for guest in of_host.values()])
 
 
 def _cell(call: Call) -> Answer:
@@ -171,6 +194,8 @@ def _mishaps(call: Call) -> Answer:
     mishaps.refuse_claims.update(body.get("refuse_claims", {}))
     mishaps.fail_spawns.update(body.get("fail_spawns", {}))
     mishaps.lose_evacuations = body.get("lose_evacuations", mishaps.lose_evacuations)
+    for name in ("fail_actions", "lose_actions", "fail_kills", "fail_restarts"):
+        getattr(mishaps, name).update(body.get(name, {}))
     return Answer({})
 
 
@@ -200,6 +225,9 @@ ROUTES: tuple[Route, ...] = (
     ("POST", "/servers/{id}/{verb}", _act(_OWNER_VERBS)),
     ("GET", "/hosts", _hosts),
     ("POST", "/hosts/{id}/{verb}", _act(_HOST_VERBS)),
+    ("GET", "/guests", _guests),
+    ("POST", "/guests/{id}/{verb}", _act(_GUEST_VERBS)),
+    ("POST", "/control/{id}/{verb}", _act(_CONTROL_VERBS)),
     ("POST", "/cells/{id}/{verb}", _cell),
     ("GET", "/migrations", _migrations),
     ("GET", "/ledger", _ledger),

@@ -154,6 +154,16 @@ def resume(world: World, guest: Guest) -> None:
         power_sync.note_state(world, guest.server_id, guest.host)
 
 
+def let_autostart(world: World, server_id: str) -> None:
+    """Let the host start the guest when it boots, as somebody told its hypervisor behind Nova's back."""
+    running(world, server_id).autostart = True
+
+
+def take_agent(world: World, server_id: str) -> None:
+    """Let the guest have no agent."""
+    running(world, server_id).has_agent = False
+
+
 def kill(world: World, guest: Guest) -> None:
     """Destroy the guest through its hypervisor and keep it from starting by itself."""
     ended = end(world, guest.server_id, guest.host, KILLED)

@@ -89,6 +89,18 @@ def _take_part(world: World, host: Host) -> None:
         order()
 
 
+def break_storage(world: World, name: str) -> None:
+    """Let the host lose its storage: every guest there is paused on an I/O error."""
+    world.broken_storage.add(world.host(name).name)
+    for server_id in world.ledger.on_host(name):
+        guests.pause(world, server_id, "ioerror")
+
+
+def mend_storage(world: World, name: str) -> None:
+    """Give the host its storage back: guests stay paused until somebody lets them run on."""
+    world.broken_storage.discard(name)
+
+
 def stop_libvirt(world: World, name: str) -> None:
     """Stop or crash libvirt on a host: its guests run on, and nova-compute takes the host out of scheduling."""
     host = world.host(name)
