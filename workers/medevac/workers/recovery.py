@@ -33,6 +33,7 @@ from medevac.flows.ports import (
     Services,
 )
 from medevac.workers import incidents
+from medevac.workers.deeds import Deeds
 from medevac.workers.engine.claim import Claim, FencedOutError, check, fenced_commit
 from medevac.workers.engine.outcome import Outcome, park_failures
 from medevac.workers.engine.posting import Posting, Priority, add_job
@@ -261,7 +262,17 @@ class Recovery:
         fencer = cast("Fencer", OwnersPort(self.fencer, logbook))
         hypervisor = cast("Hypervisor", OwnersPort(self.hypervisor, logbook))
         services = cast("Services", OwnersPort(self.services, logbook))
-        ports = Ports(cloud, fencer, self.clock, logbook, self.prober, self.notifier, hypervisor, services)
+        ports = Ports(
+            cloud,
+            fencer,
+            self.clock,
+            logbook,
+            self.prober,
+            self.notifier,
+            hypervisor,
+            services,
+            history=Deeds(self.client),
+        )
         return {"ports": ports}
 
     def _require_standing(self, incident_id: str) -> None:
