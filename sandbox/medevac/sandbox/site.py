@@ -38,6 +38,7 @@ CHROOT = "/medevac"
 READY_DEADLINE = 40.0
 """Seconds within which all processes are ready (3 s on an idle 2-core machine)."""
 PAUSE = 0.05
+_BRAKES = ("least", "per_minute", "fencings", "hosts_at_once")
 _ERROR = re.compile(r" (ERROR|CRITICAL) |^\w*(\.\w+)*(Error|Exception): ")
 """A line of a worker's log that somebody should read: a logged error, or the end of a traceback."""
 
@@ -65,7 +66,7 @@ class Plan:
     shared_storage: Sequence[str] = ("*",)
     fence_timeout: int = 20
     """Seconds within which fencing must end with evidence."""
-    brakes: Mapping[str, object] = field(default_factory=lambda: {"least": 1000, "per_minute": 1000})
+    brakes: Mapping[str, object] = field(default_factory=lambda: dict.fromkeys(_BRAKES, 1000))
     """The site file's `brakes`.  By default a small site may lose one host after another, as trials do to it."""
 
 
