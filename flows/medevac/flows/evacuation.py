@@ -10,6 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from medevac.flows.capacity import NO_HOST
 from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns
@@ -395,5 +396,5 @@ def _groups_of(apart: Iterable[Sequence[str]]) -> dict[str, frozenset[int]]:
 
 def _failure_of(record: Migration) -> str:
     if record.status == "error" and not record.destination:
-        return "Nova found no valid host for it"
+        return NO_HOST
     return f"the migration to {record.destination or 'an unknown host'} ended as {record.status}"

@@ -189,5 +189,7 @@ class Settings:
     """What owners of servers may wish for."""
     way_back: WayBack = field(default=WayBack())
     """How hosts come back into service."""
+    capacity_again: float = 0.0
+    """Seconds after which servers that found no host are tried again; 0: they are parked at once."""
     reserved: Reserved = field(default=Reserved())
     """The hosts that stand in for one that died."""

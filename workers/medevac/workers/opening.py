@@ -11,7 +11,7 @@ from medevac.core.event import Event, Subject
 from medevac.core.evidence import FenceEvidence
 from medevac.core.handled import Handled, Outcome
 from medevac.core.incident import Incident, IncidentState, incident_id
-from medevac.flows.policy.words import HOST_DOWN
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.flows.ports import HostService
 from medevac.workers import incarnation, incidents
 from medevac.workers.desk import Desk, seen
@@ -83,7 +83,7 @@ def add_again(desk: Desk, transaction: TransactionRequest, stored: incidents.Sto
     incidents.replace(transaction, stored, ruling.incident)
     if ruling.goes or ruling.incident.reason != stored.incident.reason:
         incidents.note(transaction, ruling.incident.id, [desk.line(f"{said}{_said(ruling)}")])
-    if ruling.goes:
+    if _counts(ruling):
         life = incarnation.read(desk.client, ruling.incident.subject)
         incarnation.write(transaction, ruling.incident.subject, life, life.record.begun(desk.clock.now()))
     ruling.post(transaction)
@@ -118,7 +118,12 @@ def _record(case: Case, ruling: Ruling) -> Incarnation:
     else:
         newest = Newest(incident.generation, incident.id, case.facts.get("boot", ""))
         record = record.opened(case.failure, newest)
-    return record.begun(incident.stored_at) if ruling.goes else record
+    return record.begun(incident.stored_at) if _counts(ruling) else record
+
+
+def _counts(ruling: Ruling) -> bool:
+    """Tell whether it counts against the limits: the first attempt does, and a return is no failure."""
+    return ruling.goes and ruling.incident.attempt == 1 and ruling.incident.failure != HOST_UP
 
 
 def _said(ruling: Ruling) -> str:

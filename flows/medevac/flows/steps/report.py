@@ -8,6 +8,7 @@ from typing import Any
 from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
+from medevac.flows.capacity import CAPACITY, lacks_only_capacity, try_again_at
 from medevac.flows.plan import LeftServer, Outcome, Plan, Verdict
 from medevac.flows.ports import Ports
 from medevac.flows.steps.base import Step
@@ -41,6 +42,11 @@ class Report(Step):
         remarks = [remark for name in self._remarks for remark in results[name]]
         state, reason = judge(verdicts, outcomes, read.left, remarks)
         now = ports.clock.now()
+        again_at = 0.0
+        if state is IncidentState.PARKED and lacks_only_capacity(read, [*outcomes.values()], verdicts, remarks):
+            again_at = try_again_at(self.brief, now)
+        if again_at:
+            state, reason = IncidentState.HELD, f"{reason}. Tried again in {again_at - now:.0f} s: hosts may have room"
         self.say(ports, reason)
         ports.log.finish(
             state.value,
@@ -57,6 +63,8 @@ class Report(Step):
                 "policies": [_summary(policy, rows) for policy in self._policies],
                 "servers": rows,
             },
+            held_by=CAPACITY if again_at else "",
+            again_at=again_at,
         )
 
     def _read(self, cls: Any, what: str, results: Mapping[str, Any]) -> Iterable[Any]:  # noqa: ANN401 - a class

@@ -7,6 +7,7 @@ from dataclasses import replace
 from medevac.core.event import Event, Subject, SubjectKind
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident
+from medevac.flows.capacity import CAPACITY
 from medevac.flows.policy.words import HOST_UP
 from medevac.flows.ports import HostService
 from medevac.flows.returning import taken_out_by
@@ -76,4 +77,5 @@ class WayBack:
             raise NotYetError(f"{subject.name} waits for the end of {death.incident.id}", self._desk.clock.now() + POLL)
         if death is not None and event.seen_at < death.incident.opened_at:
             return self._desk.ignore(event, f"it was seen before {death.incident.id}")
-        return open_incident(self._desk, Case(event, HOST_UP, subject, service, life))
+        lacking = [death] if death is not None and death.incident.held_by == CAPACITY else []
+        return open_incident(self._desk, Case(event, HOST_UP, subject, service, life, supersedes=lacking))
