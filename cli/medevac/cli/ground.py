@@ -16,6 +16,7 @@ from medevac.flows.policy.language import FAILURES, HOST_DOWN, Policy, PolicySet
 from medevac.flows.policy.reader import read_policies
 from medevac.flows.policy.stored import to_document
 from medevac.flows.preview import Preview, Question, preview
+from medevac.workers.ladders import fencer_of
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.overview import Overview
 from medevac.workers.openstack.placement import Placement
@@ -52,8 +53,8 @@ class Ground:
         return found
 
     def fence_agent(self, host: str) -> str:
-        """Return the agent of the first device of the site file that covers *host*; empty: none does."""
-        return next((told.agent for told in self.site.fencing if told.device().covers(host)), "")
+        """Return the ladder of *host* in a few words, such as "evidence, then fence_ipmilan"; empty: it has none."""
+        return ", then ".join(rung.name for rung in fencer_of(self.site).ladder(host))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from medevac.core.errors import NotificationError
-from medevac.workers.site import SecretSource
+from medevac.workers.site_secrets import SecretSource
 
 DEADLINE = 15.0
 """Seconds that one message may take, whatever the service does."""

@@ -23,8 +23,8 @@ from medevac.workers import roll
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
-from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.intake import Desk, Intake
+from medevac.workers.ladders import fencer_of
 from medevac.workers.names import HostNames
 from medevac.workers.notify import AppriseNotifier
 from medevac.workers.openstack import nova
@@ -79,7 +79,7 @@ class Worker:
         self._roles = roles
         self._promises = Promises(site.policies)
         self._cloud: Cloud = nova.connect(site.cloud or None)
-        self._fencer: Fencer = AgentFencer([device.device() for device in site.fencing])
+        self._fencer: Fencer = fencer_of(site)
         self._clock = SystemClock()
         self._started_at = self._clock.now()
         self._stopping = threading.Event()

@@ -28,7 +28,7 @@ class LadderFencer:
 
     def ladder(self, host: str) -> tuple[Rung, ...]:
         """Return the rungs of *host*."""
-        return tuple(step.rung for step in self._of(host))
+        return tuple(step.rung for step in self.steps_of(host))
 
     def look(self, case: Case, rung: Rung) -> Answer:
         """Ask one rung."""
@@ -41,7 +41,7 @@ class LadderFencer:
     def is_off(self, host: str) -> FenceEvidence | None:
         """Return what the first rung says that knows; raise the FencingError of the last where none does."""
         problem = FencingError(f"no fence device covers {host}: add one to the site file")
-        for step in self._of(host):
+        for step in self.steps_of(host):
             try:
                 found = step.means.look(_case(host)).evidence
             except FencingError as error:
@@ -55,7 +55,7 @@ class LadderFencer:
     def power_off(self, host: str) -> None:
         """Order the power off by the first rung that obeys: the state is read back until it is off."""
         problem = FencingError(f"no fence device covers {host}: add one to the site file")
-        for step in self._of(host):
+        for step in self.steps_of(host):
             if not step.rung.orders:
                 continue
             try:
@@ -68,11 +68,12 @@ class LadderFencer:
                 return
         raise problem
 
-    def _of(self, host: str) -> list[Step]:
+    def steps_of(self, host: str) -> list[Step]:
+        """Return the rungs of *host*, with their means."""
         return [step for step in self._steps if step.covers(host)]
 
     def _step(self, host: str, rung: Rung) -> Step:
-        for step in self._of(host):
+        for step in self.steps_of(host):
             if step.rung.name == rung.name:
                 return step
         message = f"there is no {rung.name} in the ladder of {host}: the site file has changed"

@@ -51,6 +51,8 @@ class IronicMeans:
 
     def __init__(self, hosts: Sequence[str], where: Where, timeout: float) -> None:
         """Fence *hosts*; an order that Ironic is too busy for is repeated for *timeout* seconds."""
+        self.default_cloud = ""
+        """The site's, where *where* names none."""
         self._hosts = tuple(hosts)
         self._where = where
         self._timeout = timeout
@@ -117,7 +119,11 @@ class IronicMeans:
     def _adapter(self) -> Adapter:
         with self._lock:
             if self._api is None:
-                self._api = _standalone(self._where.url) if self._where.url else _in_cloud(self._where.cloud)
+                self._api = (
+                    _standalone(self._where.url)
+                    if self._where.url
+                    else _in_cloud(self._where.cloud or self.default_cloud)
+                )
             return self._api
 
 
