@@ -79,9 +79,18 @@ class FencedLogbook:
     """The Logbook port of one claim: every write checks that the claim still holds."""
 
     def __init__(  # noqa: PLR0913 - one for each thing that a line of a journal stands on
-        self, client: KazooClient, claim: Claim, incident_id: str, attempt: int, actor: str, *, recent: float = RECENT
+        self,
+        client: KazooClient,
+        claim: Claim,
+        incident_id: str,
+        attempt: int,
+        actor: str,
+        *,
+        recent: float = RECENT,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """Write for *incident_id*, as *actor*, under *claim*; a proof of it is good for *recent* seconds of reading."""
+        self._now = now
         self._client = client
         self._claim = claim
         self._id = incident_id
@@ -150,7 +159,7 @@ class FencedLogbook:
     ) -> None:
         """Store state, reason and report in one write."""
         ended = IncidentState(state)
-        at = time.time() if ended.final else None
+        at = self._now() if ended.final else None
         data = json.dumps(report, separators=(",", ":")).encode() if report else b""
         known = until_answered(lambda: bounded(self._client.exists_async(layout.report(self._id)))) is not None
 
@@ -255,7 +264,13 @@ class Recovery:
         details = job.details
         self._require_standing(details["incident"])
         logbook = FencedLogbook(
-            self.client, claim, details["incident"], details["attempt"], self.actor, recent=self.recent
+            self.client,
+            claim,
+            details["incident"],
+            details["attempt"],
+            self.actor,
+            recent=self.recent,
+            now=self.clock.now,
         )
         logbook.append([self._line(f"claimed by {self.actor}")])
         cloud = cast("Cloud", OwnersPort(self.cloud, logbook))
