@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from medevac.core.errors import NotificationError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.journal import JournalEntry
 from medevac.flows.estate import HostService, Migration, Server, ServerGroup
 from medevac.flows.guests import Activity, Domain, Hypervisor, KillProof, NoHypervisor, NoServices, Services
+from medevac.flows.history import History, NoHistory
 from medevac.flows.rung import Answer, Case, Rung
 
 __all__ = [
@@ -24,12 +25,14 @@ __all__ = [
     "Cloud",
     "Domain",
     "Fencer",
+    "History",
     "HostService",
     "Hypervisor",
     "JournalOnly",
     "KillProof",
     "Logbook",
     "Migration",
+    "NoHistory",
     "NoHypervisor",
     "NoServices",
     "Notifier",
@@ -250,6 +253,9 @@ class Logbook(Protocol):
     def state_of(self, incident: str) -> str:
         """Return the state (an IncidentState) of another incident; empty when there is none of that id any more."""
 
+    def report_of(self, incident: str) -> Mapping[str, Any]:
+        """Return the report of another incident; empty when there is none."""
+
     def finish(
         self, state: str, reason: str, report: Mapping[str, object], *, held_by: str = "", again_at: float = 0.0
     ) -> None:
@@ -312,3 +318,4 @@ class Ports:
     notifier: Notifier = field(default_factory=JournalOnly)
     hypervisor: Hypervisor = field(default_factory=NoHypervisor)
     services: Services = field(default_factory=NoServices)
+    history: History = field(default_factory=NoHistory)

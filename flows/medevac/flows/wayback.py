@@ -7,6 +7,7 @@ from taskflow.patterns import linear_flow
 from medevac.flows.brief import Brief
 from medevac.flows.steps.return_host import ReturnClean, ReturnSettle, ReturnSurvey
 from medevac.flows.steps.return_report import ReturnReport
+from medevac.flows.steps.return_servers import ReturnStart
 from medevac.flows.steps.return_service import ReturnEnable, ReturnUnforce, ReturnWatch
 
 
@@ -19,6 +20,7 @@ def assemble(brief: Brief) -> linear_flow.Flow:
         ReturnClean(brief),
         ReturnUnforce(brief),
         ReturnWatch(brief),
+        ReturnStart(brief),
         ReturnEnable(brief),
         ReturnReport(brief),
     )

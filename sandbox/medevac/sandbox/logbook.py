@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from medevac.core.errors import ClaimLostError
 from medevac.core.evidence import FenceEvidence
@@ -61,6 +62,10 @@ class MemoryLogbook:
     def state_of(self, incident: str) -> str:
         """Return the state of another incident."""
         return self.others.get(incident, "")
+
+    def report_of(self, incident: str) -> Mapping[str, Any]:
+        """Return the report that the incident of this logbook ended with, if it is that of *incident*."""
+        return self.report if self.report.get("incident") == incident else {}
 
     def finish(
         self, state: str, reason: str, report: Mapping[str, object], *, held_by: str = "", again_at: float = 0.0

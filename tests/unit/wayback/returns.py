@@ -37,9 +37,9 @@ class RecoveredAt(dict[str, str]):
 class Return:
     """One host that was recovered, and what follows when it comes back."""
 
-    def __init__(self, *servers: str, recovered: bool = True) -> None:
-        """Let the host die with *servers* on it, and recover them."""
-        self.recovery = Recovery(*(servers or ("a", "b")))
+    def __init__(self, *servers: str, recovered: bool = True, **states: str) -> None:
+        """Let the host die with *servers* on it, and recover them; *states* has servers with other states."""
+        self.recovery = Recovery(*(servers or ("a", "b")), **states)
         self.site = self.recovery.site
         self.world = self.recovery.world
         self.raised: Exception | None = None

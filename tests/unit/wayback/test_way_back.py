@@ -11,7 +11,7 @@ from medevac.flows.ports import HostService, NoHypervisor
 from medevac.flows.returning import WayBack, taken_out_by
 from medevac.sandbox.cloud.model import evacuation, guests, machines, verdict
 from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
-from tests.unit.flows.recovering import DEAD, MARK
+from tests.unit.flows.recovering import DEAD, MARK, policy, trying
 from tests.unit.wayback.returns import OF, QUICK, RecoveredAt, Return
 
 IN_SERVICE = (False, False, None)
@@ -258,3 +258,21 @@ def test_a_nova_compute_that_started_before_the_last_evacuation_is_started_once_
     host.run()
     assert host.site.services.restarts == [(DEAD, "nova-compute")]
     assert host.ended == "recovered", host.told()
+
+
+def test_servers_that_found_no_other_host_are_started_when_their_own_returns() -> None:
+    host = Return("a", "b", recovered=False, off="stopped")
+    with host.world.settled() as world:
+        for name in ("spare-1", "spare-2"):
+            world.hosts[name].disabled = True
+    host.recovery.run(policy(evacuate=trying(0)))
+    assert host.site.log.state == "parked"
+    host.power_on()
+    host.run()
+    assert host.ended == "recovered", host.told()
+    assert {name: host.recovery.server(name).vm_state for name in "ab"} == {"a": "active", "b": "active"}
+    assert host.recovery.server("off").vm_state == "error"  # so Nova has it; nobody wanted it to run
+    with host.world.settled() as world:
+        assert world.ledger.hosts_of(host.recovery.server("a").id) == (DEAD,)
+        assert world.ledger.hosts_of(host.recovery.server("off").id) == ()
+        assert verdict.violations(world) == ()

@@ -154,6 +154,10 @@ class FencedLogbook:
         except incidents.NoSuchIncidentError:
             return ""
 
+    def report_of(self, incident: str) -> Mapping[str, Any]:
+        """Return the report of another incident; empty when there is none."""
+        return until_answered(lambda: incidents.report(self._client, incident)) or {}
+
     def finish(
         self, state: str, reason: str, report: Mapping[str, object], *, held_by: str = "", again_at: float = 0.0
     ) -> None:

@@ -92,8 +92,8 @@ class ReturnEnable(ReturnStep):
     """Enable the service: the host is given servers again."""
 
     def __init__(self, brief: Brief) -> None:
-        """Come after return-watch."""
-        super().__init__("return-enable", brief, "return-watch")
+        """Come after return-start."""
+        super().__init__("return-enable", brief, "return-start")
 
     def go(self, ports: Ports, way: Way) -> Way:
         """Return it recovered; a service that an earlier try of this step enabled is enabled."""
