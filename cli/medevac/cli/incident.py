@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from medevac.cli import options, output
+from medevac.cli import incident_orders, options, output
 from medevac.cli.zookeeper import store
 from medevac.core.incident import Incident
 from medevac.core.wire import to_plain
@@ -17,6 +17,11 @@ from medevac.workers import incidents
 @click.group()
 def group() -> None:
     """See what failed, and where its recovery stands."""
+
+
+group.add_command(incident_orders.hold)
+group.add_command(incident_orders.abort)
+group.add_command(incident_orders.release)
 
 
 @group.command("list")

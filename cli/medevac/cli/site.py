@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import collections
+
 import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from medevac.cli import options, output
+from medevac.cli import options, output, site_brakes
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
+from medevac.workers.brakes.view import BrakeView
 from medevac.workers.status import SiteStatus, look
 
 
 @click.group()
 def group() -> None:
-    """See how the site stands."""
+    """See how the site stands, and tell it of work to come."""
+
+
+group.add_command(site_brakes.disarm)
+group.add_command(site_brakes.arm)
+group.add_command(site_brakes.maintenance)
 
 
 @group.command()
@@ -51,10 +59,32 @@ def metrics(found: SiteStatus) -> str:
     broken = Gauge("medevac_policies_broken", about, ["worker"], registry=registry)
     for worker in found.workers:
         broken.labels(worker=worker.name).set(bool(worker.policy_problem))
+    _brakes(registry, found.brakes)
     states = Gauge("medevac_incidents", "incidents that are kept, by state", ["state"], registry=registry)
     for state, count in found.incidents.items():
         states.labels(state=state).set(count)
     return generate_latest(registry).decode()
+
+
+def _brakes(registry: CollectorRegistry, found: BrakeView) -> None:
+    about = "1 while a part of the cloud is disarmed; until: seconds since the epoch, 0 without an end"
+    disarmed = Gauge("medevac_disarmed", about, ["scope", "mode", "by", "reason", "until"], registry=registry)
+    for mark in found.disarms:
+        disarmed.labels(mark.scope, str(mark.mode), mark.by, mark.reason, f"{mark.until:.0f}").set(1)
+    about = "1 while the maintenance of a host is announced"
+    announced = Gauge("medevac_maintenance", about, ["host", "by", "reason", "until"], registry=registry)
+    for each in found.maintenances:
+        announced.labels(each.host, each.by, each.reason, f"{each.until:.0f}").set(1)
+    held = Gauge("medevac_incidents_held", "incidents that wait, by what holds them", ["by"], registry=registry)
+    for by, count in collections.Counter(each.held_by or "unknown" for each in found.held).items():
+        held.labels(by).set(count)
+
+
+def _held(found: BrakeView) -> None:
+    if found.held:
+        rows = [(e.incident, e.held_by, output.moment(e.again_at or None), e.released_by) for e in found.held]
+        output.table(("HELD", "BY", "LOOKED AT AGAIN", "SET GOING BY"), rows)
+        click.echo()
 
 
 def _show(found: SiteStatus) -> None:
@@ -63,6 +93,8 @@ def _show(found: SiteStatus) -> None:
     if not found.problems:
         click.echo("All is well.")
     click.echo()
+    site_brakes.show(found.brakes.disarms, found.brakes.maintenances)
+    _held(found.brakes)
     rows = [
         (
             worker.name,

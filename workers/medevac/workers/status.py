@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import collections
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kazoo.client import KazooClient
 
 from medevac.core import layout
-from medevac.core.incident import IncidentState
 from medevac.workers import board_view, incidents, intake, roll
+from medevac.workers.brakes import view
+from medevac.workers.brakes.view import BrakeView
 from medevac.workers.roll import RollEntry
 from medevac.workers.zookeeper import bounded
 
@@ -29,6 +31,7 @@ class SiteStatus:
     incidents: Mapping[str, int]
     """How many there are in each state."""
     parked_postings: int
+    brakes: BrakeView = field(default_factory=BrakeView)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -46,8 +49,7 @@ class SiteStatus:
         ]
         if len({worker.policy_set for worker in self.workers if worker.policy_set}) > 1:
             found.append("the workers go by different policies: bring the files on their machines to the same state")
-        if held := self.incidents.get(IncidentState.HELD, 0):
-            found.append(f"{held} incidents are held: medevac incident list says why")
+        found += self.brakes.problems
         if self.parked_postings:
             found.append(f"{self.parked_postings} postings on the board could not be read and lie in {layout.PARKED}")
         return tuple(found)
@@ -56,7 +58,8 @@ class SiteStatus:
 def look(client: KazooClient) -> SiteStatus:
     """Return the status of the site; raises StoreUnreachableError when ZooKeeper does not answer."""
     jobs = list(board_view.jobs(client))
-    states = collections.Counter(incident.state.value for incident in incidents.read_all(client))
+    kept = list(incidents.read_all(client))
+    states = collections.Counter(incident.state.value for incident in kept)
     return SiteStatus(
         workers=tuple(roll.call(client)),
         leader=_leader(client),
@@ -65,6 +68,7 @@ def look(client: KazooClient) -> SiteStatus:
         jobs_claimed=sum(bool(job.owner) for job in jobs),
         incidents=dict(states),
         parked_postings=len(bounded(client.get_children_async(layout.PARKED))),
+        brakes=view.look(client, kept, time.time()),
     )
 
 

@@ -1,0 +1,125 @@
+"""Disarm, arm and maintenance: what people tell medevac before they work on the site."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import click
+
+from medevac.cli import options, output
+from medevac.cli.moments import Moment, Until, who
+from medevac.cli.zookeeper import store
+from medevac.core import layout
+from medevac.core.errors import MedevacError
+from medevac.workers import board_view
+from medevac.workers.brakes import marks
+from medevac.workers.brakes.going import set_going
+from medevac.workers.brakes.marks import CLOUD, Disarm, Maintenance, Mode
+from medevac.workers.brakes.view import ending
+
+by_option = click.option("--by", default=who, show_default="you", help="Who says so.")
+reason_option = click.option("--reason", "--why", required=True, help="Why, for those who find it at night.")
+
+
+class NotMarkedError(MedevacError):
+    """There is no such mark."""
+
+
+@click.command()
+@options.zookeeper
+@click.option(
+    "--scope", default=CLOUD, show_default=True, help="cloud, or a zone, aggregate, rack or host by its name."
+)
+@click.option("--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.FREEZE), show_default=True)
+@click.option("--until", type=Moment(), required=True, help="When it ends by itself: 2h, a time, or never.")
+@reason_option
+@by_option
+def disarm(zookeeper: str, scope: str, mode: str, until: Until, reason: str, by: str) -> None:
+    """Begin nothing in a part of the cloud: freeze holds what fails there, ignore forgets it.
+
+    Recoveries that have begun are finished: a host that is half recovered is worse than one that is whole.
+    Write zone:NAME, aggregate:NAME, rack:NAME or host:NAME where a name could mean two things.
+    """
+    now = time.time()
+    mark = Disarm(scope, Mode(mode), by, reason, now, until.at(now))
+    with store(zookeeper) as client:
+        marks.put(client, mark)
+        begun = [row.incident for row in board_view.jobs(client) if row.claims]
+    click.echo(f"{mark}, {ending(mark.until)}.")
+    if scope != CLOUD:
+        click.echo(f"It covers the hosts of which Nova says that they are in {scope}; `medevac site status` shows it.")
+    if begun:
+        click.echo(f"Under way, and finished first where they are in {scope}: {', '.join(begun)}")
+
+
+@click.command()
+@options.zookeeper
+@click.option("--scope", default=CLOUD, show_default=True, help="As it was disarmed.")
+@by_option
+def arm(zookeeper: str, scope: str, by: str) -> None:
+    """Arm what was disarmed: what was held meanwhile is judged anew, by what Nova says then."""
+    with store(zookeeper) as client:
+        known = marks.disarms(client, time.time())
+        if not marks.remove(client, layout.disarm(scope)):
+            raise NotMarkedError(_nothing(scope, known))
+        going = set_going(client, lambda each: each.held_by == "disarm", f"armed by {by}: judged anew")
+    click.echo(f"{scope} is armed. {_judged(going)}")
+
+
+@click.command()
+@options.zookeeper
+@click.argument("host")
+@click.option("--until", type=Moment(), help="When it ends by itself: 4h, a time, or never.")
+@click.option("--reason", "--why", default="", help="Why, for those who find it at night.")
+@click.option("--end", is_flag=True, help="The maintenance is over.")
+@by_option
+def maintenance(zookeeper: str, host: str, until: Until | None, reason: str, end: bool, by: str) -> None:
+    """Announce that HOST (Nova's name of it) will be stopped: that starts no recovery.
+
+    If no server runs on it when it stops, nothing is done.  If some do, the incident is held, and told: you decide.
+    When the maintenance ends and the host is still away, its recovery begins.
+    """
+    now = time.time()
+    with store(zookeeper) as client:
+        if end:
+            _end(client, host, by)
+            return
+        if until is None or not reason:
+            raise click.UsageError("give --until and --reason, or --end")
+        mark = Maintenance(host, by, reason, now, until.at(now))
+        marks.put(client, mark)
+    click.echo(f"{host} is in maintenance by {by} ({reason}), {ending(mark.until)}.")
+
+
+def _end(client: object, host: str, by: str) -> None:
+    if not marks.remove(client, layout.maintenance(host)):
+        raise NotMarkedError(f"{host} is not in maintenance: `medevac site status` shows which hosts are")
+    going = set_going(
+        client,
+        lambda each: each.held_by == "maintenance" and host in (each.subject.name, each.host),
+        f"maintenance ended by {by}: judged anew",
+    )
+    click.echo(f"The maintenance of {host} is over. {_judged(going)}")
+
+
+def _judged(going: Sequence[str]) -> str:
+    return f"Judged anew: {', '.join(going)}" if going else "Nothing was held by it."
+
+
+def _nothing(scope: str, known: Sequence[Disarm]) -> str:
+    if not known:
+        return "nothing is disarmed"
+    return f"{scope} is not disarmed; these are: {', '.join(each.scope for each in known)}"
+
+
+def show(disarms: Sequence[Disarm], maintenances: Sequence[Maintenance]) -> None:
+    """Print what is marked; nothing when nothing is."""
+    if disarms:
+        rows = [(m.scope, str(m.mode), m.by, output.moment(m.until or None), m.reason) for m in disarms]
+        output.table(("DISARMED", "MODE", "BY", "UNTIL", "WHY"), rows)
+        click.echo()
+    if maintenances:
+        announced = [(m.host, m.by, output.moment(m.until or None), m.reason) for m in maintenances]
+        output.table(("IN MAINTENANCE", "BY", "UNTIL", "WHY"), announced)
+        click.echo()

@@ -1,0 +1,85 @@
+"""View: what holds recoveries back on this site, for people, and what would set each going."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kazoo.client import KazooClient
+
+from medevac.core.incident import Incident, IncidentState
+from medevac.workers.brakes import marks, orders
+from medevac.workers.brakes.marks import Disarm, Maintenance, Mode
+from medevac.workers.brakes.orders import Order
+from medevac.workers.brakes.rules import clock
+
+_RELEASES = {
+    "evidence": "proof that the host is off: its fence device, Pacemaker, or your word (docs/fencing.md)",
+    "breaker": "the end of the storm, or: medevac incident release {id} --why ...",
+    "disarm": "medevac site arm --scope SCOPE",
+    "maintenance": "the host itself, the end of its maintenance, or: medevac incident release {id} --why ...",
+    "cap": "the end of another recovery",
+    "limit": "medevac incident release {id} --why ...",
+    "operator": "medevac incident release {id} --why ...",
+    "capacity": "a host that comes back, or a reserved one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOne:
+    """An incident that waits, or whose job does."""
+
+    incident: str
+    held_by: str
+    reason: str
+    again_at: float
+    """Seconds since the epoch at which triage looks again; 0: not by itself."""
+    released_by: str
+    """What sets it going."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeView:
+    """What holds recoveries back at one moment."""
+
+    disarms: tuple[Disarm, ...] = ()
+    maintenances: tuple[Maintenance, ...] = ()
+    held: tuple[HeldOne, ...] = ()
+
+    @property
+    def problems(self) -> Iterable[str]:
+        """Yield a sentence for everything that somebody should know who looks at the site."""
+        for mark in self.disarms:
+            becomes = "is held" if mark.mode is Mode.FREEZE else "is ignored"
+            yield (
+                f"{mark}, {ending(mark.until)}: what fails there {becomes}. "
+                f"Arm it with: medevac site arm --scope {mark.scope}"
+            )
+        for each in self.held:
+            yield f"{each.incident} is held by {each.held_by or 'an older release'}: {each.reason}"
+
+
+def look(client: KazooClient, incidents: Sequence[Incident], now: float) -> BrakeView:
+    """Return what holds *incidents* and others to come back.  Raises StoreUnreachableError."""
+    held = [_held(each) for each in incidents if each.state is IncidentState.HELD]
+    running = [each for each in incidents if each.state is IncidentState.RECOVERING]
+    held += [found for each in running if (found := _on_hold(client, each)) is not None]
+    return BrakeView(marks.disarms(client, now), marks.maintenances(client, now), tuple(held))
+
+
+def ending(until: float) -> str:
+    """Return when a mark ends."""
+    return f"until {clock(until)}" if until else "without an end"
+
+
+def _held(incident: Incident) -> HeldOne:
+    hint = _RELEASES.get(incident.held_by, _RELEASES["evidence"]).format(id=incident.id)
+    return HeldOne(incident.id, incident.held_by, incident.reason, incident.again_at, hint)
+
+
+def _on_hold(client: KazooClient, incident: Incident) -> HeldOne | None:
+    said = orders.given(client, incident.id)
+    if Order.HOLD not in said:
+        return None
+    hint = _RELEASES[orders.OPERATOR].format(id=incident.id)
+    return HeldOne(incident.id, orders.OPERATOR, f"its job is on hold by {said[Order.HOLD]}", 0.0, hint)
