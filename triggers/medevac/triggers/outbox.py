@@ -10,6 +10,7 @@ import logging
 import math
 import threading
 from collections import deque
+from pathlib import Path
 
 from medevac.core.errors import MedevacError, SpoolError, StoreUnreachableError
 from medevac.core.event import Event
@@ -38,6 +39,8 @@ class Outbox:
         self._address = zookeeper
         self._unkept: deque[Event] = deque(maxlen=MOST_UNKEPT)
         self._wake = threading.Event()
+        self._turn = threading.Condition()
+        """Notified after each try to empty the spool."""
         self._stopping = False
         self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -54,6 +57,17 @@ class Outbox:
             log.error("%s; event %s is in memory alone: %s", error, event.id, event)  # noqa: TRY400 - foreseen
             self._unkept.append(event)
         self._wake.set()
+
+    def keep(self, event: Event) -> None:
+        """Do as `put`, but raise SpoolError when the disk does not take it: then nobody has it."""
+        self._spool.put(event)
+        self._wake.set()
+
+    def posted(self, event_id: str, seconds: float) -> bool:
+        """Wait until what was kept under that id is in ZooKeeper, for *seconds* at the most; tell whether it is."""
+        path = Path(self._spool.path(event_id))
+        with self._turn:
+            return self._turn.wait_for(lambda: not path.exists(), seconds)
 
     def stop(self) -> None:
         """Post what can be posted at once, and end."""
@@ -80,6 +94,8 @@ class Outbox:
                 else:
                     self._note("")
                     pause = SHORTEST_PAUSE
+                with self._turn:
+                    self._turn.notify_all()
                 if self._stopping:
                     return
                 self._wake.wait(pause if self._trouble else LONGEST_PAUSE)
