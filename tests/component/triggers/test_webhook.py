@@ -234,7 +234,7 @@ def test_hostile_bodies_and_paths_are_answered_with_a_sentence(
             b"411",
         ),
         (
-            b"POST /v1/events HTTP/1.1\r\nAuthorization: Bearer %T\r\nTransfer-Encoding: a\r\nContent-Length: 0\r\n\r\n",
+            b"POST /v1/events HTTP/1.1\r\nAuthorization: Bearer %T\r\nTransfer-Encoding: a\r\nContent-Length:0\r\n\r\n",
             b"411",
         ),
         (b"POST /v1/events HTTP/1.1\r\nAuthorization: Bearer %T\r\nAuthorization: Bearer x\r\n\r\n", b"401"),
