@@ -8,7 +8,7 @@ begin:POLICY and ends with close:POLICY, and between them one value travels from
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from taskflow.flow import Flow
@@ -18,13 +18,18 @@ from taskflow.task import Task
 from medevac.flows.brief import Brief
 from medevac.flows.evacuation import Limits
 from medevac.flows.extension import OwnStep, brings_back
+from medevac.flows.policy.courses import patience_before_fence
+from medevac.flows.policy.deeds import BRINGING
 from medevac.flows.policy.language import (
     HOST_DOWN,
     HOST_STEPS,
+    SERVER_FAILURES,
     Ending,
     Evacuate,
+    Fence,
     FirstOf,
     If,
+    Kill,
     Leave,
     Notify,
     Page,
@@ -34,8 +39,11 @@ from medevac.flows.policy.language import (
     Together,
     Verify,
     Wait,
+    WaitFor,
+    host_steps,
     walk,
 )
+from medevac.flows.steps.act import Act
 from medevac.flows.steps.control import (
     BeginAlternative,
     BeginRound,
@@ -49,11 +57,16 @@ from medevac.flows.steps.control import (
     begun,
 )
 from medevac.flows.steps.evacuate import Evacuate as EvacuateStep
+from medevac.flows.steps.live_flow import BeginLive, Settle
+from medevac.flows.steps.live_host import RESTARTED
+from medevac.flows.steps.making import deed
 from medevac.flows.steps.notify import Message, Tell
 from medevac.flows.steps.own import Carry
-from medevac.flows.steps.staged import Begin, Close, Look, Move, Seat
+from medevac.flows.steps.proven import FenceAll, MoveProven
+from medevac.flows.steps.staged import Begin, Close, Look, Move, PolicyStep, Seat
 from medevac.flows.steps.verify import Verify as VerifyStep
 from medevac.flows.steps.wait import Pause
+from medevac.flows.steps.wait_for import Await
 
 
 def is_plain(policy: Policy, failure: str) -> bool:
@@ -68,15 +81,19 @@ def is_plain(policy: Policy, failure: str) -> bool:
     )
 
 
-def atoms(brief: Brief, policy: Policy) -> list[Task | Flow]:
-    """Return what is added to the recovery's flow for *policy*: always the same for the same arguments."""
+def atoms(brief: Brief, policy: Policy, policies: Sequence[Policy] = ()) -> list[Task | Flow]:
+    """Return what is added to the recovery's flow for *policy*: always the same for the same arguments.
+
+    *policies* are all that may have servers on the same host, where it lives: together they may have it fenced.
+    """
     flow = policy.when[brief.failure]
     if is_plain(policy, brief.failure):
         return [
             evacuate_step(brief, policy, flow.step(Evacuate) or Evacuate()),
             verify_step(brief, policy, flow.step(Verify) or Verify()),
         ]
-    return _Compiler(brief, policy).compiled()
+    fencing = {other.name: patience_before_fence(other.when[brief.failure]) for other in policies}
+    return _Compiler(brief, policy, fencing=fencing).compiled()
 
 
 def evacuate_step(brief: Brief, policy: Policy, evacuate: Evacuate) -> EvacuateStep:
@@ -93,8 +110,12 @@ def evacuate_step(brief: Brief, policy: Policy, evacuate: Evacuate) -> EvacuateS
 
 
 def _deadline(brief: Brief, policy: Policy) -> float | None:
-    """Return when the promise of *policy* is broken, in seconds since the epoch: nothing is begun for it after that."""
-    return None if policy.deadline is None else brief.opened_at + float(policy.deadline)
+    """Return when the promise of *policy* is broken, in seconds since the epoch: nothing is begun for it after that.
+
+    It says how soon servers are back: where they run on although their host has failed, it says nothing.
+    """
+    runs_on = brief.failure not in {HOST_DOWN, *SERVER_FAILURES}
+    return None if policy.deadline is None or runs_on else brief.opened_at + float(policy.deadline)
 
 
 def verify_step(brief: Brief, policy: Policy, verify: Verify) -> VerifyStep:
@@ -117,13 +138,22 @@ class _Compiler:
     brief: Brief
     policy: Policy
     used: Counter[str] = field(default_factory=Counter)
+    fencing: Mapping[str, float | None] = field(default_factory=dict)
+    """Policy to the seconds that it waits before it fences a host that lives; None: it never does."""
 
     def compiled(self) -> list[Task | Flow]:
         start = Seat(self.brief, self.policy.name, self._name("begin"), "")
         flow, end = self._whole(start.gives)
         last = self._seat("verify", _Where(end))
         look = Look(last, verify_step(self.brief, self.policy, self._last_verify()), last=True)
-        return [Begin(start), flow, look, Close(self._seat("close", _Where(last.gives)))]
+        if not self._lives:
+            return [Begin(start), flow, look, Close(self._seat("close", _Where(last.gives)))]
+        settle = Settle(self._seat("settle", _Where(last.gives)))
+        return [BeginLive(start, RESTARTED), flow, look, settle, Close(self._seat("close", _Where(settle.seat.gives)))]
+
+    @property
+    def _lives(self) -> bool:
+        return self.brief.failure != HOST_DOWN
 
     def _whole(self, start: str) -> tuple[Flow, str]:
         """Return the steps as one flow; one that may be undone has a controller that begins it again, to do nothing."""
@@ -144,9 +174,8 @@ class _Compiler:
 
     def _checked(self, flow: Flow, takes: str, start: str) -> str:
         """Add the steps to *flow*; where a failure ends it, a check after each that no condition asks about."""
-        steps = [
-            step for step in self.policy.when[self.brief.failure].steps if not isinstance(step, (*HOST_STEPS, Leave))
-        ]
+        once = (*host_steps(self.brief.failure), Leave)
+        steps = [step for step in self.policy.when[self.brief.failure].steps if not isinstance(step, once)]
         for position, step in enumerate(steps):
             atom, takes = self._one(step, _Where(takes))
             flow.add(atom)
@@ -169,9 +198,20 @@ class _Compiler:
         atom = self._task(step, self._seat(step.word, where))
         return atom, atom.seat.gives
 
-    def _task(self, step: Step, seat: Seat) -> Move | Look | Tell | Pause | Carry:
+    def _task(self, step: Step, seat: Seat) -> PolicyStep:
+        made = deed(step)
+        if made is not None:
+            return Act(seat, made)
+        if isinstance(step, WaitFor):
+            return Await(seat, step)
+        if isinstance(step, Fence) and self._lives:
+            return FenceAll(seat, self.fencing)
         if isinstance(step, Evacuate):
-            return Move(seat, evacuate_step(self.brief, self.policy, step))
+            move = MoveProven if self._lives else Move
+            return move(seat, evacuate_step(self.brief, self.policy, step))
+        return self._plain_task(step, seat)
+
+    def _plain_task(self, step: Step, seat: Seat) -> PolicyStep:
         if isinstance(step, Verify):
             return Look(seat, verify_step(self.brief, self.policy, step))
         if isinstance(step, Notify | Page):
@@ -233,8 +273,8 @@ class _Compiler:
         seat = self._seat("join", where)
         flow = linear_flow.Flow(f"flow:{seat.name}")
         beside = unordered_flow.Flow(f"together:{seat.name}")
-        movers = [branch for branch in step.branches() if _brings_back(branch)]
-        others = [branch for branch in step.branches() if not _brings_back(branch)]
+        movers = [branch for branch in step.branches() if _touches(branch)]
+        others = [branch for branch in step.branches() if not _touches(branch)]
         branches = [*([[s for branch in movers for s in branch]] if movers else []), *map(list, others)]
         ends = []
         for number, branch in enumerate(branches, 1):
@@ -263,4 +303,12 @@ class _Compiler:
 
 def _brings_back(steps: Sequence[Step]) -> bool:
     """Tell whether a server that is not back after *steps* is one that they failed for."""
-    return any(isinstance(step, Evacuate | Verify) or brings_back(step) for step in walk(tuple(steps)))
+    return any(isinstance(step, _BRINGING) or brings_back(step) for step in walk(tuple(steps)))
+
+
+def _touches(steps: Sequence[Step]) -> bool:
+    """Tell whether *steps* do something to servers that must not be done to one of them twice at a time."""
+    return _brings_back(steps) or any(isinstance(step, Kill | Fence) for step in walk(tuple(steps)))
+
+
+_BRINGING = (Evacuate, Verify, *BRINGING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from medevac.core.errors import CloudError, HypervisorUnavailableError, NoHypervisorError, ServiceControlError
 from medevac.flows.brief import Brief
 from medevac.flows.guests import LIBVIRT, NOVA_COMPUTE
-from medevac.flows.policy.words import HOST_DOWN, SERVER_FAILURES
+from medevac.flows.policy.words import SERVER_FAILURES
 from medevac.flows.ports import Ports
 
 SERVICES = {"nova-compute.down": NOVA_COMPUTE, "libvirt.down": LIBVIRT}
@@ -41,9 +41,9 @@ def what_goes_on(brief: Brief) -> str:
     return f"{brief.failure} of {'it' if brief.failure in SERVER_FAILURES else brief.host} is not known to be over"
 
 
-def is_alive(failure: str) -> bool:
-    """Tell whether the host is taken to be alive on *failure*."""
-    return failure != HOST_DOWN
+def over_sentence(brief: Brief) -> str:
+    """Return what is said when the failure is over: "nova-compute on compute-3 runs again"."""
+    return f"{SERVICES.get(brief.failure, brief.failure)} on {brief.host} runs again"
 
 
 def _told_by_cluster(ports: Ports, host: str, service: str) -> bool | None:

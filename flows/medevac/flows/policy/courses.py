@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medevac.flows.policy.actions import Evacuate, FirstOf, Flow, If, Retry, Step, Together, Verify, Wait
+from medevac.flows.policy.actions import (
+    Evacuate,
+    Fence,
+    FirstOf,
+    Flow,
+    If,
+    Retry,
+    Step,
+    Together,
+    Verify,
+    Wait,
+    WaitFor,
+    walk,
+)
 
 
 def smooth_course(flow: Flow) -> float:
     """Return the seconds that *flow* may take although no step has to be repeated and no alternative is needed."""
     return _in_turn(flow.steps)
+
+
+def patience_before_fence(flow: Flow) -> float | None:
+    """Return the seconds that *flow* waits, step by step, before it fences the host; None where it never does."""
+    waited = 0.0
+    for step in flow.steps:
+        if any(isinstance(inner, Fence) for inner in walk((step,))):
+            return waited
+        waited += _allowed(step)
+    return None
 
 
 def _in_turn(steps: Iterable[Step]) -> float:
@@ -19,7 +42,7 @@ def _in_turn(steps: Iterable[Step]) -> float:
 def _allowed(step: Step) -> float:
     if isinstance(step, Evacuate):
         return float(step.timeout)
-    if isinstance(step, Verify):
+    if isinstance(step, Verify | WaitFor):
         return float(step.within)
     if isinstance(step, Wait):
         return float(step.time)

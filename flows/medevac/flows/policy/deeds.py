@@ -180,3 +180,6 @@ class WaitFor(Step):
 DEEDS: tuple[type[Step], ...] = (
     RestartService, Restart, Reset, Resume, Kill, LiveMigrate, ColdMigrate, Rebuild, WaitFor,
 )  # fmt: skip
+
+BRINGING: tuple[type[Step], ...] = (Restart, Reset, Resume, LiveMigrate, ColdMigrate, Rebuild)
+"""The deeds after which a server runs again."""

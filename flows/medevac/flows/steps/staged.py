@@ -72,14 +72,14 @@ class PolicyStep(Step):
 
     def overdue(self, ports: Ports, before: Standings) -> Standings:
         """Return *before*, ended where the deadline of the flow, or of its policy, has passed."""
-        late = ports.clock.now() >= self._end(before)
+        late = ports.clock.now() >= self.ends_at(before)
         if not late or before.ended or not before.servers:
             return before
-        allowed = self._end(before) - before.begun_at
+        allowed = self.ends_at(before) - before.begun_at
         self.say(ports, f"{PASSED} ({allowed:.0f} s): nothing more is begun for policy {self.seat.policy}")
         return replace(before, ended=PASSED)
 
-    def _end(self, before: Standings) -> float:
+    def ends_at(self, before: Standings) -> float:
         """Return when nothing more is begun, in seconds since the epoch: the earlier of the deadlines."""
         own = math.inf if self.seat.deadline is None else before.begun_at + self.seat.deadline
         return own if self.seat.until is None else min(own, self.seat.until)
@@ -90,7 +90,7 @@ class PolicyStep(Step):
 
     def rest_until(self, ports: Ports, end: float, before: Standings) -> None:
         """Let time pass until *end* or the flow's deadline; raise ClaimLostError when the job is not ours any more."""
-        end = min(end, self._end(before))
+        end = min(end, self.ends_at(before))
         while (left := end - ports.clock.now()) > 0:
             ports.log.assert_owned()
             ports.clock.wait(min(left, SLICE))
@@ -120,7 +120,7 @@ class Move(PolicyStep):
 
     def work(self, ports: Ports, plan: Plan, before: Standings, results: Mapping[str, Any]) -> Standings:
         """Return what became of them."""
-        here = {s.id: s for s in before.within(self.seat.scope) if s.open and not s.moved}
+        here = {s.id: s for s in before.within(self.seat.scope) if self.takes(s, plan)}
         if not here:
             return before
         others = {s.id for s in plan.servers} - {s.id for s in plan.of(self.seat.policy)}
@@ -135,6 +135,11 @@ class Move(PolicyStep):
         after = before.updated(_tried(here[outcome.id], outcome) for outcome in outcomes)
         left = {outcome.id for outcome in outcomes if outcome.result == "failed"}
         return self._judged(ports, plan, after, left) if left else after
+
+    def takes(self, server: Standing, plan: Plan) -> bool:
+        """Tell whether *server* is to be asked for."""
+        del plan
+        return server.open and not server.moved
 
     def _judged(self, ports: Ports, plan: Plan, after: Standings, left: set[str]) -> Standings:
         """Return *after* with what a later evacuate must know of the records: they are this one's, not its own."""
