@@ -84,25 +84,26 @@ class Ladder:
         A look that fails is repeated like one that says on: a controller may be deaf for a moment after it switched.
         """
         problem: FencingError | None = None
-        for _ in self._ticks(rung, started):
-            if answer.final:
-                break
+        for _ in self._ticks(rung, started, answer):
             try:
                 answer, problem = self._look(rung), None
             except FencingError as error:
                 problem = error
-            if problem is None and answer.evidence is not None:
+                continue
+            if answer.evidence is not None:
                 return self._lasting(rung, answer)
+            if answer.final:
+                break
         if problem is not None:
             raise problem
         self.answers[rung.name] = answer.words
         return None
 
-    def _ticks(self, rung: Rung, started: float) -> Iterator[None]:
+    def _ticks(self, rung: Rung, started: float, answer: Answer) -> Iterator[None]:
         """Yield at once after an order, and then every interval until the rung's time is up."""
         if rung.orders:
             yield
-        while self._now() + rung.interval <= started + rung.timeout:
+        while not answer.final and self._now() + rung.interval <= started + rung.timeout:
             self._ports.clock.wait(rung.interval)
             yield
 
