@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from medevac.cli import incident_orders, options, output
+from medevac.cli.incident_ack import ack
 from medevac.cli.zookeeper import store
 from medevac.core.incident import Incident
 from medevac.core.wire import to_plain
@@ -22,6 +23,7 @@ def group() -> None:
 group.add_command(incident_orders.hold)
 group.add_command(incident_orders.abort)
 group.add_command(incident_orders.release)
+group.add_command(ack)
 
 
 @group.command("list")
