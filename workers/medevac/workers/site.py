@@ -25,6 +25,7 @@ from medevac.flows.reserved import Reserved
 from medevac.flows.returning import WayBack
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.site_fencing import FenceDeviceSettings, FenceRounds, read_entry, read_plug, read_rung
+from medevac.workers.site_live import HypervisorSettings, ServicesSettings
 from medevac.workers.site_rungs import Plug, RungSettings
 from medevac.workers.site_secrets import SecretSource, read_source, sounds_secret
 from medevac.workers.site_triage import TriageSettings
@@ -99,6 +100,12 @@ class Site:
     triage: TriageSettings = field(
         default=TriageSettings(), metadata=said("Which events count, and how often a server or host may fail.")
     )
+    hypervisor: HypervisorSettings = field(
+        default=HypervisorSettings(), metadata=said("How the hypervisors of live hosts are reached.")
+    )
+    services: ServicesSettings = field(
+        default=ServicesSettings(), metadata=said("Pacemaker's resources that are the services of compute nodes.")
+    )
     host_names: Mapping[str, str] = field(
         default_factory=dict, metadata=said("Pacemaker's name of a host, and nova's, where they differ.")
     )
@@ -106,6 +113,10 @@ class Site:
     def nova_host(self, pacemaker_name: str) -> str:
         """Return nova's name of the host that Pacemaker calls *pacemaker_name*."""
         return self.host_names.get(pacemaker_name, pacemaker_name)
+
+    def pacemaker_name(self, nova_host: str) -> str:
+        """Return Pacemaker's name of the host that nova calls *nova_host*."""
+        return next((name for name, host in self.host_names.items() if host == nova_host), nova_host)
 
 
 def read_site(path: Path | None, environ: Mapping[str, str] = os.environ) -> Site:

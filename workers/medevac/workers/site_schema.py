@@ -12,6 +12,7 @@ from medevac.flows.returning import WayBack
 from medevac.workers.site import Limits, Site
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.site_fencing import FenceDeviceSettings, FenceRounds
+from medevac.workers.site_live import HypervisorSettings, ServicesSettings
 from medevac.workers.site_rungs import RUNGS, Plug, RungSettings
 from medevac.workers.site_secrets import SecretSource
 from medevac.workers.site_triage import TriageSettings
@@ -62,6 +63,8 @@ def site_page() -> str:
         "`way_back`": WayBack,
         "`brakes`": BrakeSettings,
         "`triage`": TriageSettings,
+        "`hypervisor`": HypervisorSettings,
+        "`services`": ServicesSettings,
         "A secret: `{file: …}` or `{env: …}`": SecretSource,
     }
     return reference.page("Reference: the site file", parts)

@@ -161,7 +161,16 @@ class Worker:
 
     def _start_conductor(self, client: KazooClient) -> Callable[[], None]:
         notifier = AppriseNotifier(self._site.notify)
-        recovery = Recovery(client, self._cloud, self._fencer, self._clock, self.name, notifier=notifier)
+        recovery = Recovery(
+            client,
+            self._cloud,
+            self._fencer,
+            self._clock,
+            self.name,
+            notifier=notifier,
+            hypervisor=self._site.hypervisor.port(),
+            services=self._site.services.port(self._site.pacemaker_name),
+        )
         slots = self._site.limits.parallel_hosts
         executor = ThreadPoolExecutor(max_workers=slots * SIDE_BY_SIDE, thread_name_prefix="step")
         orders = Obedience(client, self._cloud, self._clock, self._site.brakes, recovery)

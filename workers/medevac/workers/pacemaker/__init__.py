@@ -1,0 +1,1 @@
+"""The Services port through Pacemaker, which supervises the services of compute nodes."""
