@@ -65,7 +65,9 @@ def test_three_servers_elect_a_leader_and_survive_its_death() -> None:
 def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
-        "import time\nfrom medevac.sandbox.zookeeper import ZookeeperServer\n"
+        "import signal, time\nfrom medevac.sandbox.zookeeper import ZookeeperServer\n"
+        # A shell that starts the tests in the background has its children ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "s = ZookeeperServer().start()\nprint(s.pid, s._data_folder(), flush=True)\ntime.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
@@ -86,7 +88,9 @@ def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
 def test_control_c_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
-        "import time\nfrom medevac.sandbox.zookeeper import ZookeeperServer\n"
+        "import signal, time\nfrom medevac.sandbox.zookeeper import ZookeeperServer\n"
+        # A shell that starts the tests in the background has its children ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with ZookeeperServer() as s:\n    print(s.pid, s._data_folder(), flush=True)\n    time.sleep(600)\n"
     )
     quiet = subprocess.DEVNULL
@@ -94,6 +98,10 @@ def test_control_c_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
         assert parent.stdout
         pid, folder = parent.stdout.readline().split()
         parent.send_signal(signal.SIGINT)
+        try:
+            parent.wait(30)
+        finally:
+            parent.kill()
     assert not Path(folder).exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
