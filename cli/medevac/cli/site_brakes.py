@@ -60,10 +60,11 @@ def disarm(zookeeper: str, scope: str, mode: str, until: Until, reason: str, by:
 def arm(zookeeper: str, scope: str, by: str) -> None:
     """Arm what was disarmed: what was held meanwhile is judged anew, by what Nova says then."""
     with store(zookeeper) as client:
-        known = marks.disarms(client, time.time())
+        now = time.time()
+        known = marks.disarms(client, now)
         if not marks.remove(client, layout.disarm(scope)):
             raise NotMarkedError(_nothing(scope, known))
-        going = set_going(client, lambda each: each.held_by == "disarm", f"armed by {by}: judged anew")
+        going = set_going(client, lambda each: each.held_by == "disarm", f"armed by {by}: judged anew", now)
     click.echo(f"{scope} is armed. {_judged(going)}")
 
 
@@ -99,6 +100,7 @@ def _end(client: object, host: str, by: str) -> None:
         client,
         lambda each: each.held_by == "maintenance" and host in (each.subject.name, each.host),
         f"maintenance ended by {by}: judged anew",
+        time.time(),
     )
     click.echo(f"The maintenance of {host} is over. {_judged(going)}")
 

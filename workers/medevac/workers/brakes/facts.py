@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from medevac.flows.estate import HostService
 from medevac.flows.ports import Clock, Cloud
 from medevac.workers.brakes import domains, gateway
+from medevac.workers.brakes.announced import back
 from medevac.workers.brakes.marks import Place
 from medevac.workers.site_brakes import BrakeSettings
 
@@ -37,6 +38,11 @@ class Facts:
     def down(self) -> frozenset[str]:
         """Return the hosts whose compute service does not work."""
         return frozenset(s.host for s in self.services if s.state != "up" or s.forced_down)
+
+    def not_back(self, hosts: Iterable[str], failed: Mapping[str, float]) -> frozenset[str]:
+        """Return those of *hosts* that Nova has not heard of since they *failed*; it notices a death late."""
+        by_host = {service.host: service for service in self.services}
+        return frozenset(each for each in hosts if not back(each, by_host.get(each), failed.get(each, 0.0)))
 
     def places(self, settings: BrakeSettings) -> tuple[Place, ...]:
         """Return where all hosts are."""

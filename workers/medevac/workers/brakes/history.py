@@ -121,6 +121,11 @@ def victims(incidents: Sequence[Incident], since: float) -> Iterator[tuple[str, 
             yield incident.subject.name, incident.opened_at
 
 
+def open_hosts(incidents: Sequence[Incident]) -> Iterator[str]:
+    """Yield the hosts whose failure is not over, whatever Nova has noticed yet."""
+    yield from (each.subject.name for each in incidents if risks_a_host(each) and not each.state.final)
+
+
 def running(incidents: Sequence[Incident], starts: Sequence[Start], since: float) -> frozenset[str]:
     """Return the incidents of hosts that are being recovered, those let go after *since* included.
 

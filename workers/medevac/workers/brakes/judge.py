@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from kazoo.client import KazooClient
 
@@ -129,13 +129,12 @@ class Brakes:
         # Far enough back to know of a storm that ended a cool-down ago.
         since = now - 2 * float(self._settings.window) - float(self._settings.cooldown)
         known = self._history.incidents()
-        failed = _latest(
-            dict(facts.failed(since)),
-            [*history.victims(known, since), *self._history.signs(since), (place.host, incident.opened_at)],
-        )
+        signs = [*self._history.signs(since), (place.host, incident.opened_at)]
+        failed = _latest({}, [*facts.failed(since).items(), *history.victims(known, since), *signs])
+        away = {*(host for host, _ in signs), *history.open_hosts(known)}
         starts = [start for start in ledger.starts if start.incident != incident.id]
         running = history.running(known, starts, now - POSTING) - {incident.id}
-        return Scene(now, failed, facts.down | {place.host}, starts, running)
+        return Scene(now, failed, facts.down | facts.not_back(away, failed), starts, running)
 
     def _let_go(self, incident: Incident, place: Place, ledger: Ledger, now: float) -> bool:
         """Write that *incident* may begin; False when another leader wrote at the same time."""
@@ -153,7 +152,7 @@ def _is_return(incident: Incident) -> bool:
     return incident.failure.endswith(".up")
 
 
-def _latest(failed: dict[str, float], more: list[tuple[str, float]]) -> Mapping[str, float]:
+def _latest(failed: dict[str, float], more: Iterable[tuple[str, float]]) -> Mapping[str, float]:
     for host, at in more:
         failed[host] = max(at, failed.get(host, 0.0))
     return failed

@@ -1,0 +1,24 @@
+"""A yard for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+from medevac.workers.site_brakes import BrakeSettings
+from tests.component.brakes.yard import Yard
+
+MakeYard = Callable[..., Yard]
+
+
+@pytest.fixture
+def make_yard(zk: KazooClient, tmp_path: Path) -> MakeYard:
+    """Return what makes a yard of so many hosts, with brakes of these settings."""
+
+    def make(az1: int = 10, az2: int = 10, **settings: object) -> Yard:
+        return Yard.built(zk, tmp_path, {"az1": az1, "az2": az2}, BrakeSettings(**settings))
+
+    return make

@@ -1,0 +1,149 @@
+"""Storms on a real ZooKeeper: hosts fail by the dozen, and few of them are touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from medevac.core.event import EventKind
+from medevac.core.incident import IncidentState
+from medevac.sandbox.cloud.model import machines
+from medevac.workers.brakes import orders
+from tests.component.brakes.conftest import MakeYard
+
+
+def zone(count: int, name: str = "az1") -> list[str]:
+    return [f"{name}-c{n}" for n in range(1, count + 1)]
+
+
+def test_one_host_of_twenty_is_recovered_at_once(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    yard.lose("az1-c1")
+    assert yard.going() == ["az1-c1"]
+
+
+def test_a_storm_is_known_from_the_events_that_wait_before_its_first_host_is_touched(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    yard.lose(*zone(6))
+    assert len(yard.going()) == 1
+    held = [yard.incident(host) for host in yard.held()]
+    assert {each.held_by for each in held} == {"breaker"}
+    assert "6 of the 10 hosts of zone az1 have failed within 30m" in held[0].reason
+
+
+def test_a_storm_goes_on_at_its_slow_rate(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    yard.lose(*zone(4))
+    for expected in (1, 2, 3, 4):
+        assert len(yard.going()) == expected
+        yard.later(60)
+        assert len(yard.going()) == expected
+        yard.later(41)
+
+
+def test_a_host_of_another_zone_is_not_slowed_by_the_storm(make_yard: MakeYard) -> None:
+    yard = make_yard(az2=20)
+    yard.lose(*zone(4))
+    yard.lose("az2-c1")
+    assert "az2-c1" in yard.going()
+
+
+def test_earlier_victims_count_so_that_a_slow_cascade_is_a_storm_too(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    for host in ("az1-c1", "az1-c2"):
+        yard.lose(host)
+        yard.end(host)
+        yard.bench.pass_time(720)
+    yard.lose("az1-c3", "az1-c4")
+    assert len(yard.going()) == 1
+    assert "4 of the 10 hosts of zone az1 have failed within 30m" in yard.incident(yard.held()[0]).reason
+
+
+def test_a_whole_zone_is_stopped_and_a_successor_of_the_leader_stays_with_that(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=4)
+    yard.lose(*zone(4))
+    assert yard.going() == []
+    yard.new_leader()
+    yard.later(700)
+    assert yard.going() == []
+    assert "all 4 hosts of zone az1 are down" in yard.incident("az1-c1").reason
+
+
+def test_a_zone_that_comes_back_in_part_goes_on_slowly(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=4)
+    yard.lose(*zone(4))
+    with yard.bench.site.world.settled() as world:
+        machines.power_on(world, "az1-c4")
+    yard.bench.pass_time(120)
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_MEMBER, "az1-c4"))
+    yard.later(0)
+    assert len(yard.going()) == 1
+    assert "az1-c4" not in yard.going()
+
+
+def test_an_operator_lets_one_go_in_spite_of_the_storm(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=4)
+    yard.lose(*zone(4))
+    orders.release(yard.client, "host.down:az1-c2:1", yard.said("the rack burnt down"))
+    yard.later(1)
+    assert yard.going() == ["az1-c2"]
+
+
+def test_no_more_hosts_are_recovered_at_once_than_the_cap_allows(make_yard: MakeYard) -> None:
+    yard = make_yard(hosts_at_once=2, least=100)
+    yard.lose(*zone(4))
+    first = yard.going()
+    assert len(first) == 2
+    assert {yard.incident(host).held_by for host in yard.held()} == {"cap"}
+    yard.later(30)
+    assert yard.going() == first
+    yard.end(first[0])
+    yard.later(30)
+    assert len(yard.going()) == 2
+
+
+def test_fencings_of_one_window_are_limited_and_hosts_that_others_fenced_go(make_yard: MakeYard) -> None:
+    yard = make_yard(fencings=2, hosts_at_once=50, least=100)
+    yard.lose(*zone(4))
+    assert len(yard.going()) == 2
+    yard.lose("az2-c1", kind=EventKind.HOST_FENCED)
+    assert "az2-c1" in yard.going()
+    yard.later(601)
+    assert len(yard.going()) == 5
+
+
+@pytest.mark.parametrize("binary", ["nova-scheduler", "nova-conductor"])
+def test_without_a_control_service_nothing_is_done_until_it_is_back(make_yard: MakeYard, binary: str) -> None:
+    yard = make_yard()
+    with yard.bench.site.world.settled() as world:
+        world.control[binary] = False
+    yard.bench.pass_time(120)
+    yard.lose("az1-c1")
+    assert yard.incident("az1-c1").held_by == "breaker"
+    assert yard.incident("az1-c1").reason.startswith(f"no {binary} is up")
+    with yard.bench.site.world.settled() as world:
+        world.control[binary] = True
+    yard.later(60)
+    assert yard.going() == ["az1-c1"]
+
+
+def test_when_nova_hears_of_no_host_it_is_not_the_hosts(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=3, az2=3)
+    with yard.bench.site.world.settled() as world:
+        for host in world.hosts:
+            machines.cut_network(world, host)
+    yard.bench.pass_time(120)
+    yard.lose("az1-c1")
+    assert yard.going() == []
+    assert yard.incident("az1-c1").state is IncidentState.HELD
+    assert "Nova hears none of the 5 other compute services" in yard.incident("az1-c1").reason
+
+
+def test_an_unreachable_gateway_means_that_we_are_cut_off(make_yard: MakeYard) -> None:
+    yard = make_yard(gateway=("127.0.0.1:1",))
+    yard.lose("az1-c1")
+    assert yard.going() == ["az1-c1"], "a refused connection is an answer"
+    cut_off = make_yard(gateway=("no-such-gateway.invalid:1",))
+    cut_off.bench.pass_time(10)
+    cut_off.lose("az1-c2")
+    assert cut_off.held() == ["az1-c2"]
+    assert "reaches none of no-such-gateway.invalid:1" in cut_off.incident("az1-c2").reason

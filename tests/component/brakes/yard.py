@@ -1,0 +1,129 @@
+"""Yard: many hosts that can be lost, triage with the product's brakes, and conductors that follow orders."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kazoo.client import KazooClient
+
+from medevac.core.event import EventKind
+from medevac.core.incident import Incident, IncidentState
+from medevac.sandbox.cloud.model import machines
+from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.workers import incidents
+from medevac.workers.brakes import Brakes
+from medevac.workers.brakes.obedience import Obedience
+from medevac.workers.brakes.orders import Given
+from medevac.workers.engine.conductor import Conductor
+from medevac.workers.recovery import Recovery
+from medevac.workers.site_brakes import BrakeSettings
+from medevac.workers.zookeeper import commit
+from tests.component.workers.bench import DEADLINE, Bench
+
+SERVERS = 3
+"""On each host."""
+
+
+@dataclass
+class Yard:
+    """A site in memory on a real ZooKeeper; its clock moves only when somebody waits."""
+
+    bench: Bench
+    settings: BrakeSettings
+
+    @classmethod
+    def built(cls, client: KazooClient, folder: Path, zones: Mapping[str, int], settings: BrakeSettings) -> Yard:
+        """Return a yard with so many hosts in each zone."""
+        hosts = [HostSpec(f"{zone}-c{n}", zone=zone) for zone, count in zones.items() for n in range(1, count + 1)]
+        servers = [ServerSpec(f"{host.name}-s{n}", host.name) for host in hosts for n in range(1, SERVERS + 1)]
+        yard = cls(Bench(client, folder, SiteSpec(tuple(hosts), tuple(servers))), settings)
+        yard.new_leader()
+        return yard
+
+    @property
+    def client(self) -> KazooClient:
+        return self.bench.client
+
+    @property
+    def now(self) -> float:
+        return self.bench.now
+
+    def new_leader(self) -> None:
+        """Let another process lead triage: nothing but ZooKeeper knows what was before."""
+        site = self.bench.site
+        brakes = Brakes(self.client, site.cloud, site.clock, self.settings)
+        self.bench.sit_at(replace(self.bench.desk, brakes=brakes))
+
+    def lose(self, *hosts: str, kind: EventKind = EventKind.HOST_DOWN) -> None:
+        """Cut the power of *hosts* at once, and let triage settle what the cluster tells of them."""
+        with self.bench.site.world.settled() as world:
+            for host in hosts:
+                machines.power_off(world, host)
+        self.bench.post(*(self.bench.host_event(kind, host) for host in hosts))
+        self.bench.triage.settle_waiting()
+
+    def later(self, seconds: float) -> None:
+        """Let time pass, and triage look at what it holds."""
+        self.bench.pass_time(seconds)
+        self.bench.intake.reconsider()
+
+    def incident(self, host: str) -> Incident:
+        return self.bench.incident(f"host.down:{host}:1")
+
+    def going(self) -> list[str]:
+        """Return the hosts that are being recovered, sorted."""
+        return self._in(IncidentState.RECOVERING)
+
+    def held(self) -> list[str]:
+        return self._in(IncidentState.HELD)
+
+    def _in(self, state: IncidentState) -> list[str]:
+        return sorted(each.subject.name for each in self.bench.incidents() if each.state is state)
+
+    def said(self, why: str = "because") -> Given:
+        """Return what an operator says now."""
+        return Given("alice", why, self.now)
+
+    def end(self, host: str) -> None:
+        """Let the recovery of *host* have succeeded, without doing it."""
+        stored = incidents.read(self.client, f"host.down:{host}:1")
+        transaction = self.client.transaction()
+        over = replace(stored.incident, state=IncidentState.RECOVERED, reason="done", ended_at=self.now)
+        incidents.replace(transaction, stored, over)
+        commit(transaction)
+
+    @contextmanager
+    def conducting(self, name: str = "conductor", cloud: Any = None, slots: int = 2) -> Iterator[Conductor]:
+        """Run a conductor that follows orders, on *cloud* if that stands before the simulated one."""
+        site = self.bench.site
+        asked = cloud or site.cloud
+        recovery = Recovery(
+            self.client, asked, site.fencer, site.clock, name, prober=site.prober, notifier=site.notifier
+        )
+        orders = Obedience(self.client, asked, site.clock, self.settings, recovery)
+        with ThreadPoolExecutor(4) as executor:
+            conductor = Conductor(
+                self.client,
+                executor,
+                prepare=orders.prepare,
+                finish=orders.finish,
+                may_claim=orders.may_claim,
+                between_atoms=orders.between_atoms,
+                slots=slots,
+                name=name,
+            )
+            orders.wake = conductor.waker.wake
+            running = threading.Thread(target=conductor.run, daemon=True)
+            running.start()
+            try:
+                yield conductor
+            finally:
+                conductor.stop()
+                running.join(DEADLINE)
+        assert not running.is_alive()
