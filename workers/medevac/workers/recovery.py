@@ -336,7 +336,8 @@ class Recovery:
 
 def back_off(attempt: int) -> float:
     """Return how many seconds pass before what could not be fenced in *attempt* is tried again."""
-    return float(min(FIRST_AGAIN * 2.0 ** max(attempt - 1, 0), LAST_AGAIN))
+    doublings = min(max(attempt - 1, 0), 10)  # more would be past the longest by far
+    return float(min(FIRST_AGAIN * 2.0**doublings, LAST_AGAIN))
 
 
 def _next_posting(outcome: Outcome, incident: Incident) -> Posting:

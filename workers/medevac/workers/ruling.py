@@ -53,7 +53,8 @@ def rule(desk: Desk, incident: Incident, service: HostService, life: Incarnation
     now = desk.clock.now()
     if not decision.recover:
         return Ruling(_ignored(incident, decision.reason, now), decision)
-    too_often = "" if incident.released else exceeded(incident, life, desk.rules, now)
+    begun = incident.attempt > 0  # and counted then: trying it again is nothing new
+    too_often = "" if begun or incident.released else exceeded(incident, life, desk.rules, now)
     if too_often:
         return Ruling(_held(incident, LIMIT, too_often, 0.0), decision)
     verdict = desk.brakes.judge(incident, service)

@@ -73,9 +73,9 @@ class WayBack:
         if newest is not None and event.seen_at <= (newest.incident.ended_at or 0.0):
             return self._desk.duplicate(event, newest.incident, "it was seen before that return ended")
         death = last(self._desk, life.record.incident)
-        if death is not None and not death.incident.state.final:
+        lacking = [death] if death is not None and death.incident.held_by == CAPACITY else []
+        if death is not None and not death.incident.state.final and not lacking:
             raise NotYetError(f"{subject.name} waits for the end of {death.incident.id}", self._desk.clock.now() + POLL)
         if death is not None and event.seen_at < death.incident.opened_at:
             return self._desk.ignore(event, f"it was seen before {death.incident.id}")
-        lacking = [death] if death is not None and death.incident.held_by == CAPACITY else []
         return open_incident(self._desk, Case(event, HOST_UP, subject, service, life, supersedes=lacking))

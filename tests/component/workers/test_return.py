@@ -1,0 +1,82 @@
+"""Hosts that the cluster reaches again: noted, and brought back where medevac took them out."""
+
+from __future__ import annotations
+
+from medevac.core.event import EventKind
+from medevac.core.handled import Outcome
+from medevac.core.incident import IncidentState
+from medevac.sandbox.cloud.model import machines, services
+from medevac.sandbox.cloud.model.services import ServiceUpdate
+from tests.component.workers.bench import HOST, Bench
+
+
+def die(bench: Bench) -> str:
+    """Let the host die and be recovered; return its incident."""
+    with bench.site.world.settled() as world:
+        machines.power_off(world, HOST)
+    return bench.settled(bench.host_event(EventKind.HOST_FENCED, facts={"action": "off"})).incident
+
+
+def come_back(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        machines.power_on(world, HOST)
+    bench.pass_time(60.0)
+
+
+def test_a_host_that_medevac_took_out_gets_an_incident_for_its_return(bench: Bench) -> None:
+    death = die(bench)
+    bench.work()
+    assert bench.incident(death).state is IncidentState.RECOVERED
+    come_back(bench)
+    handled = bench.settled(bench.host_event(EventKind.HOST_MEMBER))
+    assert (handled.outcome, handled.incident) == (Outcome.INCIDENT, f"host.up:{HOST}:1")
+    copy = bench.settled(bench.host_event(EventKind.HOST_MEMBER))
+    assert (copy.outcome, copy.incident) == (Outcome.DUPLICATE, handled.incident)
+
+
+def test_a_return_waits_for_the_end_of_the_recovery(bench: Bench) -> None:
+    die(bench)
+    service = bench.site.cloud.host_service(HOST)
+    assert service is not None
+    with bench.site.world.settled() as world:
+        update = ServiceUpdate("disabled", f"medevac host.down:{HOST}:1: dead", forced_down=True)
+        services.update(world, world.host(HOST), update)
+    event = bench.host_event(EventKind.HOST_MEMBER)
+    assert bench.told(event) is None
+    bench.work()
+    come_back(bench)
+    bench.triage.settle_waiting()
+    handled = bench.handled(event)
+    assert handled is not None
+    assert handled.incident == f"host.up:{HOST}:1"
+
+
+def test_a_host_that_somebody_else_took_out_is_only_noted(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        services.update(world, world.host(HOST), ServiceUpdate("disabled", "new fans", forced_down=True))
+    handled = bench.settled(bench.host_event(EventKind.HOST_MEMBER))
+    assert (handled.outcome, handled.reason) == (Outcome.IGNORED, f"the cluster reaches {HOST}; noted")
+
+
+def test_that_a_host_was_reached_is_known_even_while_nova_does_not_answer(bench: Bench) -> None:
+    fenced = bench.host_event(EventKind.HOST_FENCED)
+    bench.pass_time(20.0)
+    bench.site.world.mishaps.order("reset")
+    assert bench.told(bench.host_event(EventKind.HOST_MEMBER)) is None
+    bench.site.world.mishaps.withdraw()
+    handled = bench.settled(fenced)
+    assert (handled.outcome, handled.reason) == (Outcome.IGNORED, f"the cluster has reached {HOST} again since")
+
+
+def test_a_host_that_dies_again_while_its_return_is_open_dies_first(bench: Bench) -> None:
+    die(bench)
+    bench.work()
+    come_back(bench)
+    back = bench.settled(bench.host_event(EventKind.HOST_MEMBER)).incident
+    with bench.site.world.settled() as world:
+        services.update(world, world.host(HOST), ServiceUpdate("enabled", forced_down=False))
+        machines.power_off(world, HOST)
+    bench.pass_time(1.0)
+    second = bench.settled(bench.host_event(EventKind.HOST_FENCED, facts={"action": "off"})).incident
+    assert second == f"host.down:{HOST}:2"
+    assert bench.incident(back).state is IncidentState.SUPERSEDED

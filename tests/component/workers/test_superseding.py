@@ -1,0 +1,90 @@
+"""A host's death swallows what else fails there; a job of it that runs ends at its next step, and touches nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from medevac.core.errors import ClaimLostError
+from medevac.core.event import EventKind
+from medevac.core.handled import Outcome
+from medevac.core.incident import IncidentState
+from medevac.core.journal import JournalEntry
+from medevac.flows.ports import Ports
+from medevac.sandbox.cloud.model import machines
+from medevac.workers.engine.board import Board
+from medevac.workers.engine.persistence import FencedBackend
+from medevac.workers.recovery import Recovery, SupersededError
+from tests.component.workers.bench import HOST, Bench
+from tests.fixtures.waiting import until
+
+
+def die(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        machines.power_off(world, HOST)
+
+
+def fenced(bench: Bench) -> str:
+    die(bench)
+    return bench.settled(bench.host_event(EventKind.HOST_FENCED, facts={"action": "off", "by": "node1"})).incident
+
+
+def test_the_death_of_a_host_ends_what_is_open_there_and_nothing_else(bench: Bench) -> None:
+    server = bench.settled(bench.server_event(EventKind.SERVER_CRASHED)).incident
+    service = bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN)).incident
+    elsewhere = bench.settled(bench.server_event(EventKind.SERVER_HUNG, "other", "compute-2")).incident
+    death = fenced(bench)
+    for each in (server, service):
+        assert bench.incident(each).state is IncidentState.SUPERSEDED
+        assert death in bench.incident(each).reason
+    assert bench.incident(elsewhere).state is IncidentState.RECOVERING
+
+
+def test_what_fails_on_a_host_whose_death_is_being_recovered_is_part_of_it(bench: Bench) -> None:
+    death = fenced(bench)
+    for event in (
+        bench.server_event(EventKind.SERVER_CRASHED),
+        bench.host_event(EventKind.NOVA_COMPUTE_DOWN),
+        bench.host_event(EventKind.LIBVIRT_DOWN),
+    ):
+        handled = bench.settled(event)
+        assert (handled.outcome, handled.incident) == (Outcome.DUPLICATE, death)
+        assert handled.reason.startswith("superseded")
+    assert len(bench.incidents()) == 1
+
+
+def test_the_job_of_a_superseded_incident_ends_at_its_claim_and_touches_nothing(bench: Bench) -> None:
+    server = bench.settled(bench.server_event(EventKind.SERVER_CRASHED)).incident
+    death = fenced(bench)
+    assert bench.jobs == 2
+    bench.work()
+    assert bench.incident(server).state is IncidentState.SUPERSEDED
+    assert bench.incident(death).state is IncidentState.RECOVERED
+    assert "claimed" not in bench.journal(server)
+    assert not [label for label in bench.site.world.requests if "reboot" in label]
+
+
+def test_a_job_that_runs_loses_its_ports_when_its_incident_is_superseded(bench: Bench) -> None:
+    server = bench.settled(bench.server_event(EventKind.SERVER_CRASHED)).incident
+    site = bench.site
+    recovery = Recovery(bench.client, site.cloud, site.fencer, site.clock, "conductor", recent=0.0)
+    board = Board(bench.client, FencedBackend(bench.client))
+    board.connect()
+    assert until(lambda: list(board.iterjobs()))
+    (job,) = board.iterjobs()
+    board.claim(job, "conductor")
+    assert job.claim is not None
+    ports = recovery.prepare(job, job.claim)["ports"]
+    assert isinstance(ports, Ports)
+    ports.log.assert_owned()
+    fenced(bench)
+    for touch in (
+        ports.log.assert_owned,
+        lambda: ports.log.finish("recovered", "it runs", {}),
+        lambda: ports.log.append([JournalEntry(0.0, "restart", "done")]),
+    ):
+        with pytest.raises(ClaimLostError):
+            touch()
+    with pytest.raises(SupersededError):
+        recovery.prepare(job, job.claim)
+    assert bench.incident(server).state is IncidentState.SUPERSEDED
+    board.close()
