@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from medevac.flows.policy.checks_live import misplaced, once
 from medevac.flows.policy.courses import smooth_course
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.grammar import Draft, UnreadStep
@@ -22,6 +23,7 @@ from medevac.flows.policy.language import (
     Policy,
     Step,
     Verify,
+    host_steps,
     walk,
 )
 from medevac.flows.policy.matching import includes
@@ -32,9 +34,6 @@ from medevac.flows.policy.words import UNANSWERED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names become parts of task names and znodes."""
-
-_ONCE = (Fence, Disable, Evacuate, Verify, Leave)
-"""The steps of which a second one, outside controls, would do nothing."""
 
 _NEEDS: tuple[tuple[type[Step], type[Step], str], ...] = (
     (Evacuate, Fence, "two copies of one disk could run"),
@@ -76,16 +75,17 @@ def _check_flow(draft: Draft, failure: str, flow: Flow) -> None:
     for index, step in enumerate(flow.steps):
         place = draft.place("when", failure, index)
         earlier = flow.steps[:index]
-        if isinstance(step, _ONCE) and any(type(step) is type(other) for other in earlier):
+        if once(step, failure) and any(type(step) is type(other) for other in earlier):
             draft.problems.error(place, f"'{step.word}' stands here a second time", "one of each is enough")
             continue
-        for message, hint in dict.fromkeys(_misplaced(step, earlier)):
+        dead = _misplaced(step, earlier) if failure == HOST_DOWN else ()
+        for message, hint in dict.fromkeys((*dead, *misplaced(step, earlier, failure))):
             draft.problems.error(place, message, hint)
     if flow.leaves and len(flow.steps) > 1:
         index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Leave))
         message = "'leave' means that nothing is done, yet other steps stand beside it"
         draft.problems.error(draft.place("when", failure, index), message, "keep either")
-    check_nesting(flow.steps, draft.binder, ("when", failure))
+    check_nesting(flow.steps, draft.binder, ("when", failure), host_steps(failure))
     _check_effect(draft, failure, flow)
     _check_deadline(draft, failure, flow)
 
@@ -122,7 +122,7 @@ def _check_effect(draft: Draft, failure: str, flow: Flow) -> None:
     if failure == HOST_DOWN and not flow.moves and not draft.problems.failed:
         hint = "add '- evacuate', or write 'leave'"
         draft.problems.warning(place, "this flow brings no server back, and is not carried out", hint)
-    elif flow.every(Evacuate) and not flow.step(Disable):
+    elif failure == HOST_DOWN and flow.every(Evacuate) and not flow.step(Disable):
         index = next(i for i, step in enumerate(flow.steps) if any(isinstance(s, Evacuate) for s in walk((step,))))
         message = "'evacuate' without 'disable': Nova evacuates only from a host that it knows to be down"
         draft.problems.warning(draft.place("when", failure, index), message, "put '- disable' above")

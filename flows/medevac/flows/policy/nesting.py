@@ -12,13 +12,17 @@ MOST_NESTED = 4
 """Controls within controls; who needs more is better served by named flows and fewer of them."""
 
 
-def check_nesting(steps: Sequence[Step], binder: Binder, path: Path) -> None:
-    """Report what stands where it cannot: *steps* are the whole flow, the place of each is at *path* and its index."""
+def check_nesting(steps: Sequence[Step], binder: Binder, path: Path, host: tuple[type[Step], ...] = HOST_STEPS) -> None:
+    """Report what stands where it cannot: *steps* are the whole flow, the place of each is at *path* and its index.
+
+    *host* are the steps that are carried out once for the host, before those of its servers.
+    """
     earlier: list[str] = []
     for index, step in enumerate(steps):
         here = (*path, index)
         _check_condition(step, earlier, binder, here)
         if isinstance(step, CONTROLS):
+            _check_host_steps(step, host, binder, here)
             _check_control(step, earlier, binder, here, depth=1)
         earlier += [inner.word for inner in walk((step,))]
 
@@ -39,12 +43,20 @@ def _check_control(step: Step, earlier: Sequence[str], binder: Binder, path: Pat
             before += [one.word for one in walk((inner,))]
 
 
+def _check_host_steps(control: Step, host: tuple[type[Step], ...], binder: Binder, path: Path) -> None:
+    for branch in control.branches():
+        for inner in branch:
+            if isinstance(inner, host):
+                where = f"'{inner.word}' stands in '{control.word}'"
+                message = f"{where}: it is carried out once for the host, before all servers"
+                hint = f"put '- {inner.word}' at the beginning of the flow"
+                binder.problems.error(binder.place(*path), message, hint)
+            _check_host_steps(inner, host, binder, path)
+
+
 def _check_inner(inner: Step, control: Step, binder: Binder, path: Path) -> None:
     place = binder.place(*path)
-    if isinstance(inner, HOST_STEPS):
-        message = f"'{inner.word}' stands in '{control.word}': it is carried out once for the host, before all servers"
-        binder.problems.error(place, message, f"put '- {inner.word}' at the beginning of the flow")
-    elif isinstance(inner, Leave):
+    if isinstance(inner, Leave):
         message = f"'leave' stands in '{control.word}': it is a whole flow, and never a part of one"
         binder.problems.error(place, message, "leave it out")
     elif isinstance(inner, Verify) and isinstance(control, Together):

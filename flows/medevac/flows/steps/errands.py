@@ -27,6 +27,7 @@ from medevac.flows.selection import OWNER_DELETES
 from medevac.flows.standing import Standing
 from medevac.flows.steps.base import Step
 
+CRASHED = "server.crashed"
 PAUSE = 1.0
 """Seconds between two looks."""
 SOON = 30.0

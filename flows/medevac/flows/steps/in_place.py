@@ -9,11 +9,10 @@ from medevac.core.errors import HypervisorUnavailableError
 from medevac.flows.guests import OFF, PAUSED, RUNNING
 from medevac.flows.policy.language import Allow
 from medevac.flows.selection import OWNER_STOPS
-from medevac.flows.steps.errands import Case, Deed, End, back, failed, left
+from medevac.flows.steps.errands import CRASHED, Case, Deed, End, back, failed, left
 
 RESTARTS = ("restart", "reset")
 """The deeds that a limit counts."""
-CRASHED = "server.crashed"
 STOPPED = "stopped"
 ACTIVE = "active"
 POWERED = 1

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from medevac.flows.estate import Migration
 from medevac.flows.policy.language import Allow
-from medevac.flows.steps.errands import CLOCK_SLACK, Case, Deed, End, back, failed
+from medevac.flows.steps.errands import CLOCK_SLACK, CRASHED, Case, Deed, End, back, failed
 
 RESIZED = "resized"
 
@@ -80,9 +80,15 @@ class ColdMigrate(Migrate):
         case.ports.cloud.cold_migrate(case.planned.id)
 
     def arrived(self, case: Case) -> End | None:
-        """Confirm it, and return the end when that is done."""
-        if case.seen.vm_state != RESIZED:
+        """Confirm it, start what had crashed and so was taken for shut off, and return the end when that is done."""
+        cloud, server = case.ports.cloud, case.planned.id
+        state = case.seen.vm_state
+        if state == RESIZED:
+            case.ports.log.assert_owned()
+            cloud.confirm_resize(server)
+        elif state == "stopped" and case.brief.failure == CRASHED:
+            case.ports.log.assert_owned()
+            cloud.start(server)
+        else:
             return super().arrived(case)
-        case.ports.log.assert_owned()
-        case.ports.cloud.confirm_resize(case.planned.id)
         return None
