@@ -10,7 +10,7 @@ from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model import control, machines
 from tests.component.workers.bench import HOST, HOSTS, Bench
 
-AT_ONCE = (
+AT_ONCE: tuple[tuple[EventKind, dict[str, str], str], ...] = (
     (EventKind.LIBVIRT_DOWN, {}, "libvirt.down"),
     (EventKind.HOST_NETWORK_DOWN, {"role": "tenant", "interface": "bond1"}, "host.network.tenant.down"),
     (EventKind.HOST_NETWORK_DOWN, {"role": "storage"}, "host.network.storage.down"),

@@ -77,11 +77,11 @@ def of_nova(sign: Sign, server: Server | None, now: float) -> Opinion:
         return denied("Nova knows no such server: it was deleted")
     if server.vm_state in _GONE:
         return denied(f"{server.name} is {server.vm_state}: its owner deleted it")
-    if server.task_state:
-        return _busy(server, now)
     if server.host != sign.host:
         where = f"on {server.host}" if server.host else "on no host"
         return denied(f"{server.name} is {where} by Nova: it was moved away from {sign.host}")
+    if server.task_state:
+        return _busy(server, now)
     if server.vm_state == "stopped":
         return _stopped(sign, server)
     if server.vm_state in _WISHES:
@@ -92,7 +92,10 @@ def of_nova(sign: Sign, server: Server | None, now: float) -> Opinion:
 
 
 def _busy(server: Server, now: float) -> Opinion:
-    """Nova is at work: either that ended the server, or it must end before anything can be told."""
+    """Nova is at work: either that ended the server, or it must end before anything can be told.
+
+    A server that dies while it is being migrated away is one of the latter: it may have arrived, or died here.
+    """
     doing = next((words for start, words in _ENDING.items() if server.task_state.startswith(start)), "")
     if doing:
         return denied(f"Nova is {doing} {server.name} (task {server.task_state})")
@@ -135,7 +138,6 @@ _ENDING: Mapping[str, str] = {
     "soft-deleting": "deleting",
     "restoring": "restoring",
     "reboot": "rebooting",
-    "migrating": "migrating",
     "resize_": "resizing or migrating",
     "rescuing": "rescuing",
     "unrescuing": "ending the rescue of",
