@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kazoo.client import KazooClient
@@ -18,7 +19,7 @@ MakeYard = Callable[..., Yard]
 def make_yard(zk: KazooClient, tmp_path: Path) -> MakeYard:
     """Return what makes a yard of so many hosts, with brakes of these settings."""
 
-    def make(az1: int = 10, az2: int = 10, **settings: object) -> Yard:
+    def make(az1: int = 10, az2: int = 10, **settings: Any) -> Yard:
         return Yard.built(zk, tmp_path, {"az1": az1, "az2": az2}, BrakeSettings(**settings))
 
     return make

@@ -139,11 +139,14 @@ def test_when_nova_hears_of_no_host_it_is_not_the_hosts(make_yard: MakeYard) -> 
 
 
 def test_an_unreachable_gateway_means_that_we_are_cut_off(make_yard: MakeYard) -> None:
+    no_name = "a..b:1"  # refused by the encoder of names, without asking a name server
+    yard = make_yard(gateway=(no_name,))
+    yard.lose("az1-c1")
+    assert yard.held() == ["az1-c1"]
+    assert f"reaches none of {no_name}" in yard.incident("az1-c1").reason
+
+
+def test_a_gateway_that_refuses_a_connection_has_answered(make_yard: MakeYard) -> None:
     yard = make_yard(gateway=("127.0.0.1:1",))
     yard.lose("az1-c1")
-    assert yard.going() == ["az1-c1"], "a refused connection is an answer"
-    cut_off = make_yard(gateway=("no-such-gateway.invalid:1",))
-    cut_off.bench.pass_time(10)
-    cut_off.lose("az1-c2")
-    assert cut_off.held() == ["az1-c2"]
-    assert "reaches none of no-such-gateway.invalid:1" in cut_off.incident("az1-c2").reason
+    assert yard.going() == ["az1-c1"]

@@ -16,7 +16,7 @@ from medevac.core.event import EventKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
-from medevac.workers import incidents
+from medevac.workers import board_view, incidents
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.brakes.orders import Given
@@ -25,6 +25,7 @@ from medevac.workers.recovery import Recovery
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.zookeeper import commit
 from tests.component.workers.bench import DEADLINE, Bench
+from tests.fixtures.waiting import until
 
 SERVERS = 3
 """On each host."""
@@ -82,6 +83,22 @@ class Yard:
 
     def held(self) -> list[str]:
         return self._in(IncidentState.HELD)
+
+    def over(self, host: str) -> Incident:
+        """Return the incident of *host* once it is over and its job is gone."""
+        assert until(lambda: self.incident(host).state.final and not self._has_job(host)), self.incident(host).reason
+        return self.incident(host)
+
+    def over_after(self, seconds: float) -> int:
+        """Return how many incidents are over after *seconds*."""
+        self.later(seconds)
+        return sum(each.state.final for each in self.bench.incidents())
+
+    def claimed(self) -> list[str]:
+        return [row.incident for row in board_view.jobs(self.client) if row.owner]
+
+    def _has_job(self, host: str) -> bool:
+        return any(row.incident == f"host.down:{host}:1" for row in board_view.jobs(self.client))
 
     def _in(self, state: IncidentState) -> list[str]:
         return sorted(each.subject.name for each in self.bench.incidents() if each.state is state)

@@ -59,7 +59,7 @@ def judged(said: Announcement, host: str, cloud: Cloud, now: float) -> Verdict:
     turned into an evacuation.  When the maintenance ends and the host is still away, its recovery begins.
     """
     try:
-        left = [server.name for server in cloud.servers_on(host) if server.vm_state not in _AT_REST]
+        left = sorted(server.name for server in cloud.servers_on(host) if server.vm_state not in _AT_REST)
     except CellDownError:
         left = ["(unknown: its cell does not answer)"]
     if not left:
@@ -68,7 +68,7 @@ def judged(said: Announcement, host: str, cloud: Cloud, now: float) -> Verdict:
     named = ", ".join(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
     end = f"It goes at {clock(said.until)} if the host is not back, or" if said.until else "It goes"
     reason = (
-        f"{said.text}, but {len(left)} servers are still on it ({named}). {end} when you say so: "
+        f"{said.text}, but {len(left)} of its servers are still there ({named}). {end} when you say so: "
         f"medevac incident release; or end the maintenance"
     )
     return Verdict(go=False, held_by=HELD_BY, reason=reason, again_at=said.until or now + LOOK_AGAIN)

@@ -55,7 +55,7 @@ def _left(incident: Incident, host: str, cloud: Cloud) -> Iterator[str]:
     if moved:
         names = [_name(each, cloud) for each in moved[:NAMED]]
         more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
-        yield f"{len(moved)} servers have left {host} or are on their way ({', '.join(names)}{more})"
+        yield f"servers that have left {host} or are on their way: {len(moved)} ({', '.join(names)}{more})"
 
 
 def _name(migration: Migration, cloud: Cloud) -> str:

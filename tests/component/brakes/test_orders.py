@@ -1,0 +1,185 @@
+"""Hold, abort and release, given in the middle of recoveries that real conductors carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from medevac.core import layout
+from medevac.core.incident import IncidentState
+from medevac.workers.brakes import orders
+from medevac.workers.brakes.orders import Order, OrderRefusedError
+from medevac.workers.incidents import NoSuchIncidentError
+from tests.component.brakes.conftest import MakeYard
+from tests.component.brakes.yard import Yard
+from tests.fixtures.waiting import until
+
+HOST = "az1-c1"
+INCIDENT = f"host.down:{HOST}:1"
+
+
+class Interrupted:
+    """A cloud on which somebody does something right after the Nth call of one kind, and before that call returns."""
+
+    def __init__(self, cloud: object, call: str, number: int, act: Callable[[], object]) -> None:
+        self._cloud = cloud
+        self._call = call
+        self._left = number
+        self._act = act
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._cloud, name)
+        if name != self._call:
+            return method
+
+        def interrupted(*arguments: Any, **named: Any) -> Any:
+            answer = method(*arguments, **named)
+            self._left -= 1
+            if self._left == 0:
+                self._act()
+            return answer
+
+        return interrupted
+
+
+def asked(yard: Yard) -> int:
+    """Return how many servers Nova was asked to evacuate."""
+    return len(yard.bench.site.cloud.evacuations_from(HOST))
+
+
+@pytest.fixture
+def yard(make_yard: MakeYard) -> Yard:
+    """Return a yard on which servers are evacuated one after the other, and one host is lost."""
+    made = make_yard(az1=3, az2=3)
+    one_by_one = "policy: all\nmatch: everyone\nwhen:\n  host.down: [fence, disable, evacuate: {parallel: 1}, verify]\n"
+    (made.bench.folder / "policies" / "10-all.yaml").write_text(one_by_one)
+    made.lose(HOST)
+    assert made.going() == [HOST]
+    return made
+
+
+def test_a_hold_in_the_middle_stops_before_the_next_server_and_a_release_lets_it_finish(yard: Yard) -> None:
+    cloud = Interrupted(
+        yard.bench.site.cloud, "evacuate", 1, lambda: orders.hold(yard.client, INCIDENT, yard.said("wait"))
+    )
+    with yard.conducting(cloud=cloud):
+        assert until(lambda: Order.HOLD in orders.given(yard.client, INCIDENT))
+        assert until(lambda: yard.claimed() == [])
+        assert asked(yard) == 1
+        assert yard.incident(HOST).state is IncidentState.RECOVERING
+        orders.release(yard.client, INCIDENT, yard.said("go on"))
+        assert yard.over(HOST).state is IncidentState.RECOVERED
+    assert asked(yard) == 3
+    journal = yard.bench.journal(INCIDENT)
+    assert "hold by alice: wait" in journal
+    assert "release by alice: go on" in journal
+
+
+def test_a_job_on_hold_is_not_claimed(yard: Yard) -> None:
+    orders.hold(yard.client, INCIDENT, yard.said())
+    yard.lose("az2-c1")
+    with yard.conducting():
+        assert yard.over("az2-c1").state is IncidentState.RECOVERED
+        assert yard.incident(HOST).state is IncidentState.RECOVERING
+        assert asked(yard) == 0
+        orders.release(yard.client, INCIDENT, yard.said())
+        assert yard.over(HOST).state is IncidentState.RECOVERED
+
+
+def test_an_abort_in_the_middle_stops_and_says_what_was_not_undone(yard: Yard) -> None:
+    cloud = Interrupted(
+        yard.bench.site.cloud, "evacuate", 1, lambda: orders.abort(yard.client, INCIDENT, yard.said("wrong host"))
+    )
+    with yard.conducting(cloud=cloud):
+        found = yard.over(HOST)
+    assert found.state is IncidentState.PARKED
+    assert found.reason.startswith("aborted by alice: wrong host; undone: nothing; not undone: ")
+    assert f"nova-compute on {HOST} is forced down and disabled (medevac {INCIDENT}: host.down)" in found.reason
+    assert f"{HOST} stays off" in found.reason
+    assert "servers that have left az1-c1 or are on their way: 1 (az1-c1-s" in found.reason
+    assert asked(yard) == 1
+    assert yard.client.get_children(layout.BOARD) == []
+
+
+def test_an_abort_before_any_server_was_moved_puts_the_host_back_as_it_was(yard: Yard) -> None:
+    cloud = Interrupted(yard.bench.site.cloud, "take_out", 1, lambda: orders.abort(yard.client, INCIDENT, yard.said()))
+    with yard.conducting(cloud=cloud):
+        found = yard.over(HOST)
+    assert found.state is IncidentState.PARKED
+    assert f"undone: nova-compute on {HOST} is as it was before" in found.reason
+    assert f"not undone: {HOST} stays off" in found.reason
+    service = yard.bench.site.cloud.host_service(HOST)
+    assert service is not None
+    assert (service.forced_down, service.enabled) == (False, True)
+    assert asked(yard) == 0
+
+
+def test_an_abort_survives_the_death_of_the_conductor(yard: Yard) -> None:
+    def abort_and_die() -> None:
+        orders.abort(yard.client, INCIDENT, yard.said())
+        conductor.board.revoke_all()
+
+    cloud = Interrupted(yard.bench.site.cloud, "evacuate", 1, abort_and_die)
+    with yard.conducting("first", cloud) as conductor, yard.conducting("second"):
+        assert yard.over(HOST).state is IncidentState.PARKED
+    assert asked(yard) == 1
+
+
+def test_an_incident_that_nobody_works_on_is_aborted_by_the_command_itself(yard: Yard) -> None:
+    told = orders.abort(yard.client, INCIDENT, yard.said())
+    assert told == "nobody was at work on it: it has ended as parked"
+    assert yard.incident(HOST).state is IncidentState.PARKED
+    assert yard.incident(HOST).reason == "aborted by alice: because; nothing had been done, so nothing was undone"
+    assert yard.client.get_children(layout.BOARD) == []
+
+
+def test_a_held_incident_is_aborted_by_the_command_itself(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=4)
+    yard.lose(*(f"az1-c{n}" for n in range(1, 5)))
+    orders.abort(yard.client, INCIDENT, yard.said())
+    assert yard.incident(HOST).state is IncidentState.PARKED
+    yard.later(100)
+    assert yard.incident(HOST).state is IncidentState.PARKED
+
+
+def test_orders_that_make_no_sense_are_refused_with_the_reason(yard: Yard) -> None:
+    with pytest.raises(NoSuchIncidentError, match="medevac incident list"):
+        orders.hold(yard.client, "host.down:nobody:1", yard.said())
+    with pytest.raises(OrderRefusedError, match="nothing holds"):
+        orders.release(yard.client, INCIDENT, yard.said())
+    yard.end(HOST)
+    with pytest.raises(OrderRefusedError, match="has ended"):
+        orders.abort(yard.client, INCIDENT, yard.said())
+
+
+def test_an_order_given_twice_is_one(yard: Yard) -> None:
+    orders.hold(yard.client, INCIDENT, yard.said("first"))
+    orders.hold(yard.client, INCIDENT, yard.said("second"))
+    assert orders.given(yard.client, INCIDENT)[Order.HOLD].why == "second"
+    orders.release(yard.client, INCIDENT, yard.said())
+    assert orders.given(yard.client, INCIDENT) == {}
+
+
+def test_two_conductors_never_recover_more_hosts_at_once_than_the_cap(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=8, hosts_at_once=2, least=100, per_minute=100)
+    most = Most(yard)
+    yard.lose(*(f"az1-c{n}" for n in range(1, 7)))
+    with yard.conducting("first", most), yard.conducting("second", most):
+        assert until(lambda: yard.over_after(6) == 6, 60)
+    assert most.seen == 2
+    assert {yard.incident(f"az1-c{n}").state for n in range(1, 7)} == {IncidentState.RECOVERED}
+
+
+class Most:
+    """A cloud that notes at how many hosts work is under way whenever Nova is asked for a server."""
+
+    def __init__(self, yard: Yard) -> None:
+        self._yard = yard
+        self.seen = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "evacuate":
+            self.seen = max(self.seen, len(self._yard.going()))
+        return getattr(self._yard.bench.site.cloud, name)
