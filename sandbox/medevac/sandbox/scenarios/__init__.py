@@ -1,0 +1,1 @@
+"""Scenarios: real triage, real conductors and real flows on a simulated site, in time that only waits move."""

@@ -1,0 +1,154 @@
+"""Process: one worker of a play, with triage and a conductor, that may die or stand still wherever it is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import NodeExistsError
+from taskflow import exceptions as taskflow_errors
+
+from medevac.core import layout
+from medevac.core.errors import MedevacError
+from medevac.sandbox.scenarios.loom import KilledError, Loom, Strand
+from medevac.workers.engine.conductor import Conductor
+from medevac.workers.engine.job import BoardJob
+from medevac.workers.intake import Intake
+from medevac.workers.triage import Triage
+from medevac.workers.zookeeper import bounded
+
+SESSION = 8.0
+"""Seconds after which ZooKeeper gives what a dead process held to others."""
+NOTICES = 0.5
+"""Seconds after which a process that was frozen notices that its session is over, and ends itself."""
+LOOK_EVERY = 3.0
+"""Seconds between two looks of triage at what waits and what is held."""
+SELDOM = 15.0
+"""The same when nothing waits and nothing is held."""
+POLL = 10.0
+"""Seconds between two looks of a conductor at the board, when nothing wakes it."""
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 60.0
+
+
+class SteppedConductor(Conductor):
+    """The real conductor, which claims and runs one job in the thread that asks it to."""
+
+    def __init__(self, client: KazooClient, loom: Loom, name: str, **hooks: Any) -> None:  # noqa: ANN401 - as Conductor's
+        """Claim as *name*; *hooks* are prepare, finish, may_claim and between_atoms."""
+        super().__init__(client, None, name=name, **hooks)  # type: ignore[arg-type]  # the serial engine asks for no executor
+        self._engine, self._engine_options = "serial", {"defer_reverts": True}
+        self._loom = loom
+        self._not_before: dict[str, float] = {}
+        self._given_back: dict[str, int] = {}
+
+    def run_one(self) -> bool:
+        """Run the most urgent job that may be claimed to its end; tell whether there was one."""
+        self.board._postponed.clear()  # noqa: SLF001 - the board's own is on the machine's clock; ours is below
+        for job in self.board.iterjobs(only_unclaimed=True, ensure_fresh=True):
+            if self._not_before.get(job.path, 0.0) <= self._loom.now() and self._claim(job):
+                self._run(job)
+                return True
+        return False
+
+    def _claim(self, job: BoardJob) -> bool:
+        try:
+            self.board.claim(job, self.name)
+        except (taskflow_errors.UnclaimableJob, taskflow_errors.NotFound, taskflow_errors.JobFailure):
+            return False
+        return True
+
+    def _run(self, job: BoardJob) -> None:
+        end = self._dispatch_job(job)
+        try:
+            self._end_job(job, end)
+        finally:
+            self.board.release(job)
+
+    def _give_back(self, job: BoardJob, *, postponed: bool) -> None:
+        times = self._given_back[job.path] = self._given_back.get(job.path, 0) + 1
+        self._not_before[job.path] = self._loom.now() + min(FIRST_BACK_OFF * 2.0 ** (times - 1), LONGEST_BACK_OFF)
+        super()._give_back(job, postponed=postponed)
+
+
+class Process:
+    """A worker.  What it is made of comes from *build*: its client, its intake and its conductor."""
+
+    def __init__(self, name: str, loom: Loom, *, conducts: bool = True) -> None:
+        """Be known as *name*; without *conducts* it only runs triage."""
+        self.name = name
+        self.dead = False
+        self.client: KazooClient | None = None
+        self.conductor: SteppedConductor | None = None
+        self.expire: Callable[[], None] = lambda: None
+        self._loom = loom
+        self._conducts = conducts
+        self._strands: list[Strand] = []
+
+    def start(
+        self, client: KazooClient, expire: Callable[[], None], intake: Intake, conductor: SteppedConductor
+    ) -> None:
+        """Begin to work with these parts; *expire* ends the session of *client*."""
+        self.client, self.conductor, self.expire = client, conductor, expire
+        self._strands.append(self._loom.spawn(f"{self.name} triage", lambda: self._triage(client, intake)))
+        if self._conducts:
+            self._strands.append(self._loom.spawn(f"{self.name} conductor", lambda: self._conduct(conductor)))
+
+    def owns(self, strand: Strand | None) -> bool:
+        """Tell whether *strand* is one of its threads."""
+        return strand in self._strands
+
+    def assert_alive(self) -> None:
+        """Raise KilledError in a process that is dead: nothing leaves it any more."""
+        if self.dead:
+            raise KilledError
+
+    def die(self) -> None:
+        """End here and now; what it holds in ZooKeeper is free when its session is over."""
+        if self.dead:
+            return
+        self.dead = True
+        for strand in self._strands:
+            self._loom.kill(strand)
+        self._loom.at(self._loom.now() + SESSION, self.expire)
+
+    def freeze(self, seconds: float) -> None:
+        """Stand still for *seconds*; thawed, it goes on where it was, until it notices that its session is over."""
+        until = self._loom.now() + seconds
+        for strand in self._strands:
+            self._loom.freeze(strand, until)
+        if seconds > SESSION:
+            self._loom.at(self._loom.now() + SESSION, self.expire)
+            self._loom.at(until + NOTICES, self.die)
+
+    def _triage(self, client: KazooClient, intake: Intake) -> None:
+        triage = Triage(client, intake, self.name)
+        while not self._leads(client):
+            self._loom.rest(LOOK_EVERY)
+        while True:
+            rest = LOOK_EVERY
+            with contextlib.suppress(MedevacError):
+                left = triage.settle_waiting()
+                due = intake.reconsider()
+                rest = LOOK_EVERY if left else SELDOM
+                rest = rest if due is None else min(max(due - self._loom.now(), LOOK_EVERY), rest)
+            self._loom.rest(rest)
+
+    def _leads(self, client: KazooClient) -> bool:
+        """Run for leader, as kazoo's election does: with a znode that ends with the session."""
+        try:
+            bounded(client.create_async(f"{layout.LEADER}/scenario", self.name.encode(), ephemeral=True))
+        except NodeExistsError:
+            return False
+        except MedevacError:
+            return False
+        return True
+
+    def _conduct(self, conductor: SteppedConductor) -> None:
+        while True:
+            try:
+                ran = conductor.run_one()
+            except (MedevacError, taskflow_errors.JobFailure):
+                ran = False
+            self._loom.rest(0.0 if ran else POLL)

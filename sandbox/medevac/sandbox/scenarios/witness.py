@@ -1,0 +1,261 @@
+"""Witness: sees every step of a play and says which rule of docs/decisions was broken, from what really happened.
+
+Whether a server runs twice is read from the ledger, which power states alone feed; what workers believe, or Nova says,
+is no evidence here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from medevac.core import layout
+from medevac.core.errors import MalformedDocumentError
+from medevac.core.incident import Incident, IncidentState
+from medevac.core.wire import decode
+from medevac.sandbox.cloud.model import verdict
+from medevac.sandbox.scenarios.process import Process
+from medevac.workers.brakes import marks
+
+if TYPE_CHECKING:  # the stage needs the witness
+    from medevac.sandbox.scenarios.stage import Stage
+
+MOST_OFF = 40
+"""Orders to switch one host off, in one play."""
+MOST_MESSAGES = 40
+_FORWARD = {"take_out", "evacuate", "power_off", "order", "kill", "reboot", "live_migrate", "cold_migrate", "rebuild"}
+"""The calls that only the owner of a job may make, and that nobody makes by whom the site was told to do nothing."""
+_UNDER_WAY = ("accepted", "pre-migrating")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A call that changed something, or was to."""
+
+    at: float
+    process: str
+    text: str
+    error: str = ""
+
+
+class Witness:
+    """Sees, and keeps what it has seen."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Watch *stage*."""
+        self._stage = stage
+        self.violations: list[str] = []
+        self.deeds: list[Deed] = []
+        self.states: list[tuple[float, str, str, str]] = []
+        """When an incident got which state, and what holds it."""
+        self.marks: dict[str, dict[str, object]] = {}
+        """What operators have set on services of hosts: nobody else may change it."""
+        self.dirty = False
+        """Whether an incident was written since it was looked at them."""
+        self.before: Callable[[str], None] = lambda _: None
+        self.behind: Callable[[str], None] = lambda _: None
+        """Called with the words of a deed, before and after it is done: a script may have something to do then."""
+        self._off: Counter[str] = Counter()
+        self._broken = 0
+        self._runs = 0
+        self._known: dict[str, tuple[str, str]] = {}
+
+    # -- what is done
+
+    def asked(self, process: Process, request: Any) -> None:  # noqa: ANN401 - kazoo has no type hints
+        """See a request to ZooKeeper: nothing is begun where the site was told to do nothing."""
+        for operation in getattr(request, "operations", ()):
+            path = str(getattr(operation, "path", ""))
+            self.dirty = self.dirty or path.startswith(f"{layout.INCIDENTS}/")
+            if path.startswith(f"{layout.BOARD}/") and path.endswith(".lock") and type(operation).__name__ == "Create":
+                self._claimed(process, path.removesuffix(".lock"))
+
+    def about_to(self, process: Process, port: str, verb: str, arguments: tuple[Any, ...]) -> None:
+        """See a call before it is made."""
+        self.before(f"{verb} {self._told(arguments[0])}")
+        process.assert_alive()
+        if verb in _FORWARD:
+            self._require_claim(process, f"{port} {verb}")
+        with self._stage.world.settled():
+            if verb in ("evacuate", "rebuild"):
+                self._require_dead(process, verb, str(arguments[0]))
+            if verb == "take_out":
+                self._require_evidence(process, "a host is forced down")
+            if verb == "start":
+                self._require_wanted(str(arguments[0]))
+
+    def done(self, process: Process, port: str, verb: str, arguments: tuple[Any, ...], error: str) -> None:
+        """See a call after it was made."""
+        del port
+        self.deeds.append(Deed(self._now, process.name, f"{verb} {self._told(arguments[0])}", error))
+        if verb in ("order", "power_off"):
+            host = str(getattr(arguments[0], "host", arguments[0]))
+            self._off[host] += 1
+            if self._off[host] == MOST_OFF:
+                self._break(f"{host} was ordered off {MOST_OFF} times")
+        if verb == "evacuate" and not error:
+            records = self._stage.world.migrations_of.get(str(arguments[0]), [])
+            under_way = [record for record in records if record.status in _UNDER_WAY]
+            if len(under_way) > 1:
+                self._break(f"{self._told(arguments[0])} is being evacuated twice at the same time")
+        self.behind(f"{verb} {self._told(arguments[0])}")
+        if verb == "send" and len(self._stage.notifier.sent) == MOST_MESSAGES:
+            self._break(f"people were told {MOST_MESSAGES} times")
+
+    # -- how things stand
+
+    def look(self) -> None:
+        """Look at everything that may never be, after one step of the play."""
+        if self.dirty:
+            self.dirty = False
+            self._look_at_incidents()
+        with self._stage.world.settled() as world:
+            broken = world.ledger.broken()
+            self.violations += broken[self._broken :]
+            self._broken = len(broken)
+            for run in world.ledger.runs[self._runs :]:
+                if world.servers[run.server_id].deleted:
+                    self._break(f"{world.servers[run.server_id].name}, which its owner had deleted, was started")
+            self._runs = len(world.ledger.runs)
+            for host, marks_set in self.marks.items():
+                self._look_at_marks(host, marks_set)
+
+    def _look_at_incidents(self) -> None:
+        """Note which incidents have another state than before."""
+        for incident in self.incidents():
+            now = (incident.state.value, incident.held_by)
+            if self._known.get(incident.id) != now:
+                self._known[incident.id] = now
+                self.states.append((self._now, incident.id, *now))
+
+    def close(self) -> None:
+        """Look at what must be so in the end: nothing was forgotten."""
+        stage = self._stage
+        for name in stage.names(layout.EVENTS):
+            self._break(f"event {name} was never settled")
+        for incident in self.incidents():
+            self._look_at_end(incident)
+        with stage.world.settled() as world:
+            self.violations += [sentence for sentence in verdict.violations(world) if sentence not in self.violations]
+            for host in world.hosts.values():
+                if host.forced_down and not host.disabled and "forced_down" not in self.marks.get(host.name, {}):
+                    self._break(f"{host.name} is forced down and still enabled: neither in service nor out of it")
+            for server in world.servers.values():
+                if server.should_run and not server.deleted and not world.ledger.hosts_of(server.id):
+                    self._require_told(server.id, server.name)
+
+    def incidents(self) -> Iterator[Incident]:
+        """Yield all incidents, as they are stored."""
+        for name in self._stage.names(layout.INCIDENTS):
+            path = layout.incident(name)
+            data = self._stage.read(path)
+            if data:
+                try:
+                    yield decode(Incident, data, path)
+                except MalformedDocumentError as error:
+                    self._break(f"incident {name} cannot be read: {error}")
+
+    # -- rules
+
+    def _claimed(self, process: Process, job: str) -> None:
+        version = self._stage.version(job)
+        document = json.loads(self._stage.read(job) or b"{}")
+        incident = document.get("details", {}).get("incident", "")
+        if version or not incident:
+            return  # begun before: what was begun is finished
+        stored = self._stage.read(layout.incident(incident))
+        subject = decode(Incident, stored, incident) if stored else None
+        host = (subject.host or subject.subject.name) if subject else ""
+        for mark in marks.disarms(self._stage.observer, self._now):
+            if mark.scope in (marks.CLOUD, host, f"host:{host}", self._stage.world.zone_of(host)):
+                self._break(f"{process.name} begins {incident} although {mark.scope} is disarmed")
+
+    def _require_claim(self, process: Process, what: str) -> None:
+        claims = list(process.conductor.board._running.values()) if process.conductor else []  # noqa: SLF001 - see Stage.busy_worker
+        if not claims:
+            self._break(f"{process.name} makes a call ({what}) and has claimed nothing")
+        for claim in claims:
+            version = self._stage.version(claim.path)
+            if version != claim.token:
+                self._break(f"{process.name} makes a call ({what}) under claim {claim.token}; the job is at {version}")
+
+    def _require_dead(self, process: Process, verb: str, server_id: str) -> None:
+        server = self._stage.world.servers.get(server_id)
+        if server is None or server.host is None:
+            return
+        if server.host in self._stage.world.ledger.hosts_of(server_id):
+            self._break(f"{process.name} would {verb} {server.name} while it runs on {server.host}")
+        incident = self._incident_of(process)
+        if incident is not None and incident.failure == "host.down":
+            self._require_evidence(process, f"{server.name} is evacuated")
+
+    def _require_evidence(self, process: Process, what: str) -> None:
+        incident = self._incident_of(process)
+        if incident is not None and incident.evidence is None and incident.failure == "host.down":
+            self._break(f"{what}, and {incident.id} has no evidence")
+
+    def _require_wanted(self, server_id: str) -> None:
+        server = self._stage.world.servers.get(server_id)
+        if server is not None and not server.should_run:
+            self._break(f"{server.name}, which its owner had stopped, is ordered to start")
+
+    def _look_at_marks(self, host: str, set_by_operators: dict[str, object]) -> None:
+        for name, value in set_by_operators.items():
+            found = getattr(self._stage.world.hosts[host], name)
+            if found != value:
+                self._break(f"an operator had set {name} of {host} to {value!r}, and it is {found!r}")
+                set_by_operators[name] = found
+
+    def _look_at_end(self, incident: Incident) -> None:
+        if incident.state is IncidentState.RECOVERING:
+            self._break(f"{incident.id} is still being recovered in the end")
+        if incident.state is IncidentState.HELD and not (incident.held_by and incident.reason):
+            self._break(f"{incident.id} is held, and nobody says by what")
+        if not incident.reason:
+            self._break(f"{incident.id} ended without a reason")
+
+    def _require_told(self, server_id: str, name: str) -> None:
+        """Require that somebody was told of a server that should run and does not."""
+        host = self._stage.world.servers[server_id].host
+        told = [
+            incident
+            for incident in self.incidents()
+            if host in (incident.subject.name, incident.host) or server_id == incident.subject.name
+        ]
+        if any(incident.state is not IncidentState.RECOVERED for incident in told):
+            return
+        rows = [row for incident in self.incidents() for row in self._rows(incident.id) if row.get("id") == server_id]
+        if not any(row.get("result") != "recovered" for row in rows):
+            self._break(f"{name} should run, does not, and no incident says so")
+
+    def _rows(self, incident: str) -> list[dict[str, Any]]:
+        report = json.loads(self._stage.read(layout.report(incident)) or b"{}")
+        rows: list[dict[str, Any]] = report.get("servers", [])
+        return rows
+
+    def _incident_of(self, process: Process) -> Incident | None:
+        claims = list(process.conductor.board._running.values()) if process.conductor else []  # noqa: SLF001 - see Stage.busy_worker
+        for claim in claims:
+            data = self._stage.read(layout.incident(claim.name))
+            if data:
+                return decode(Incident, data, claim.name)
+        return None
+
+    # -- words
+
+    @property
+    def _now(self) -> float:
+        return self._stage.loom.now()
+
+    def _told(self, what: object) -> str:
+        if isinstance(what, str) and what in self._stage.world.servers:
+            return self._stage.world.servers[what].name
+        return str(getattr(what, "host", what))
+
+    def _break(self, sentence: str) -> None:
+        said = f"at {self._now:.3f}: {sentence}"
+        if said not in self.violations:
+            self.violations.append(said)
