@@ -18,6 +18,14 @@ class Stage(Protocol):
     def host(self) -> str:
         """Return a host that it can fence."""
 
+    @property
+    def source(self) -> str:
+        """Return how the source of its evidence begins."""
+
+    @property
+    def remembers(self) -> bool:
+        """Tell whether it answers from what was done, and not from the state of now."""
+
     def has_power(self) -> bool:
         """Tell whether the host is on, whatever its controller says."""
 
