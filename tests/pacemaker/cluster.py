@@ -157,11 +157,15 @@ class Cluster:
 
     def run(self, host: str, *command: str, limit: float = _COMMAND_LIMIT) -> subprocess.CompletedProcess[str]:
         """Run *command* on *host*; its failure is the caller's to see."""
-        inside = ["nsenter", "-t", str(self._init(host)), "-m", "-u", "-i", "-n", "-p", "--"]
-        clean = ["env", "-i", f"PATH={_PATH}", "HOME=/root", "LANG=C.UTF-8", *command]
+        words = [*self.inside(host), *command]
         return subprocess.run(
-            [*inside, *clean], capture_output=True, text=True, timeout=limit, check=False, stdin=subprocess.DEVNULL
+            words, capture_output=True, text=True, timeout=limit, check=False, stdin=subprocess.DEVNULL
         )
+
+    def inside(self, host: str) -> list[str]:
+        """Return the words before a command that is to be run on *host*."""
+        namespaces = ["nsenter", "-t", str(self._init(host)), "-m", "-u", "-i", "-n", "-p", "--"]
+        return [*namespaces, "env", "-i", f"PATH={_PATH}", "HOME=/root", "LANG=C.UTF-8"]
 
     def done(self, host: str, *command: str) -> str:
         """Run *command* on *host* and return what it printed; its failure is ours."""
