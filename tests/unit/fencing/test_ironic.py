@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from medevac.core.errors import FencingError
+from medevac.flows.rung import Case
+from medevac.sandbox.cloud.model import machines
+from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
+from medevac.sandbox.fakes import FakeSite
+from medevac.sandbox.power.ironic import SimulatedIronic, serving
+from medevac.workers.fencing.ironic import IronicMeans, Where
+
+CASE = Case("h1", "i", 0.0, 0.0)
+
+
+@pytest.fixture
+def ironic() -> SimulatedIronic:
+    return SimulatedIronic(FakeSite(SiteSpec((HostSpec("h1"), HostSpec("h2")))).bmc)
+
+
+@pytest.fixture
+def means(ironic: SimulatedIronic) -> Iterator[IronicMeans]:
+    with serving(ironic) as url:
+        yield IronicMeans(("*",), Where(url=url), timeout=5.0)
+
+
+def test_a_node_that_is_busy_is_asked_again(ironic: SimulatedIronic, means: IronicMeans) -> None:
+    ironic.busy = 1
+    means.order(CASE)
+    evidence = means.look(CASE).evidence
+    assert evidence is not None
+    assert (evidence.source, evidence.detail) == ("ironic", "power_state: power off")
+
+
+def test_what_ironic_remembers_of_a_node_whose_bmc_died_is_not_believed(
+    ironic: SimulatedIronic, means: IronicMeans
+) -> None:
+    with ironic.bmc.world.settled() as world:
+        machines.power_off(world, "h1")
+    assert means.look(CASE).evidence is not None
+    ironic.bmc.order("h1", "unreachable")
+    with pytest.raises(FencingError, match="Ironic does not reach its BMC: Failed to get power state"):
+        means.look(CASE)
+
+
+def test_a_node_that_ironic_does_not_know_is_an_error(means: IronicMeans) -> None:
+    with pytest.raises(FencingError, match="Ironic answers 404"):
+        means.look(Case("h9", "i", 0.0, 0.0))
+
+
+def test_an_ironic_that_is_away_is_an_error() -> None:
+    with pytest.raises(FencingError, match="Ironic does not answer"):
+        IronicMeans(("*",), Where(url="http://127.0.0.1:1"), timeout=1.0).look(CASE)
+
+
+def test_nodes_may_have_other_names_than_hosts(ironic: SimulatedIronic) -> None:
+    with serving(ironic) as url:
+        means = IronicMeans(("*",), Where(url=url, node="h{host}"), timeout=1.0)
+        assert means.prove("2") == "Ironic says power on"
