@@ -126,7 +126,7 @@ def test_pacemaker_is_asked_for_off_under_our_tag_and_on_another_machine_where_i
 
 def test_a_refusal_carries_pacemakers_own_words(words: Words) -> None:
     words.say("stonith_admin", "stonith_admin: Couldn't fence compute1: No data available", 1)
-    with pytest.raises(FencingError, match="ended with 1 on --fence compute1: .*No data available"):
+    with pytest.raises(FencingError, match=r"ended with 1 on --fence compute1: .*No data available"):
         PacemakerMeans(ALL, words.cluster, timeout=90.0).order(Case("compute1", "i", 0.0, 0.0))
 
 
