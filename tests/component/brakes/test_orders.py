@@ -116,6 +116,28 @@ def test_an_abort_before_any_server_was_moved_puts_the_host_back_as_it_was(yard:
     assert asked(yard) == 0
 
 
+CONTROLS = {
+    "alternatives": "[fence, disable, {first_of: [{evacuate: {parallel: 1}}, {evacuate: {parallel: 1}}]}, verify]",
+    "rounds": "[fence, disable, {retry: {times: 2, steps: [{evacuate: {parallel: 1}}, verify]}}]",
+    "side by side": "[fence, disable, {together: [{evacuate: {parallel: 1}}, {notify: {to: us, text: it}}]}, verify]",
+}
+
+
+@pytest.mark.parametrize("steps", CONTROLS.values(), ids=CONTROLS)
+@pytest.mark.parametrize(("call", "moved"), [("take_out", 0), ("evacuate", 1)])
+def test_an_abort_ends_flows_with_control_too(make_yard: MakeYard, steps: str, call: str, moved: int) -> None:
+    yard = make_yard(az1=3, az2=3)
+    text = f"policy: all\nmatch: everyone\nwhen:\n  host.down: {steps}\n"
+    (yard.bench.folder / "policies" / "10-all.yaml").write_text(text)
+    yard.lose(HOST)
+    cloud = Interrupted(yard.bench.site.cloud, call, 1, lambda: orders.abort(yard.client, INCIDENT, yard.said()))
+    with yard.conducting(cloud=cloud):
+        found = yard.over(HOST)
+    assert found.state is IncidentState.PARKED
+    assert found.reason.startswith("aborted by alice: because; ")
+    assert asked(yard) == moved
+
+
 def test_an_abort_survives_the_death_of_the_conductor(yard: Yard) -> None:
     def abort_and_die() -> None:
         orders.abort(yard.client, INCIDENT, yard.said())

@@ -1,0 +1,97 @@
+"""The commands of the brakes on a real ZooKeeper, while no worker runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from kazoo.client import KazooClient
+
+from medevac.cli.root import run
+from medevac.core.incident import IncidentState
+from tests.component.brakes.conftest import MakeYard
+
+HOST = "az1-c1"
+INCIDENT = f"host.down:{HOST}:1"
+
+
+@pytest.fixture(autouse=True)
+def zookeeper_is_known(zk: KazooClient, zk_hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands find the site of the test."""
+    del zk  # it makes the site
+    monkeypatch.setenv("MEDEVAC_ZOOKEEPER", zk_hosts)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+
+
+def test_what_is_disarmed_is_shown_loudly_until_it_is_armed(capsys: pytest.CaptureFixture[str]) -> None:
+    disarm = ["site", "disarm", "--scope", "az1", "--until", "2h", "--reason", "switches", "--by", "alice"]
+    assert run(disarm) == 0
+    assert "az1 is disarmed by alice (switches; mode freeze), until " in capsys.readouterr().out
+    assert run(["site", "status"]) == 1
+    shown = capsys.readouterr().out
+    assert "PROBLEM: az1 is disarmed by alice (switches; mode freeze), until " in shown
+    assert "what fails there is held. Arm it with: medevac site arm --scope az1" in shown
+    run(["site", "status", "--prometheus"])
+    assert 'medevac_disarmed{by="alice",mode="freeze",reason="switches",scope="az1"' in capsys.readouterr().out
+    assert run(["site", "arm", "--scope", "az1"]) == 0
+    assert capsys.readouterr().out == "az1 is armed. Nothing was held by it.\n"
+    run(["site", "status"])
+    assert "disarmed" not in capsys.readouterr().out
+
+
+def test_arming_what_is_not_disarmed_names_what_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["site", "arm"]) == 1
+    assert "nothing is disarmed" in capsys.readouterr().err
+    run(["site", "disarm", "--scope", "az2", "--until", "never", "--reason", "x"])
+    assert run(["site", "arm", "--scope", "az1"]) == 1
+    assert "az1 is not disarmed; these are: az2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("until", ["tomorrow", "2 hours", "2001-01-01T00:00Z"])
+def test_an_end_that_is_none_is_a_usage_error(until: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["site", "disarm", "--until", until, "--reason", "x"]) == 2
+    assert "--until" in capsys.readouterr().err
+
+
+def test_disarming_says_which_recoveries_are_finished_first(
+    make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard = make_yard()
+    yard.lose(HOST)
+    run(["site", "disarm", "--until", "2h", "--reason", "x"])
+    assert "Under way" not in capsys.readouterr().out
+    (job,) = yard.client.get_children("/board")
+    yard.client.set(f"/board/{job}", yard.client.get(f"/board/{job}")[0])
+    run(["site", "disarm", "--until", "2h", "--reason", "x"])
+    assert f"Under way, and finished first where they are in cloud: {INCIDENT}" in capsys.readouterr().out
+
+
+def test_a_maintenance_is_announced_shown_and_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["site", "maintenance", HOST]) == 2
+    assert "give --until and --reason, or --end" in capsys.readouterr().err
+    assert run(["site", "maintenance", HOST, "--until", "4h", "--reason", "memory", "--by", "bob"]) == 0
+    run(["site", "status"])
+    shown = capsys.readouterr().out
+    assert "IN MAINTENANCE" in shown
+    assert HOST in shown
+    assert run(["site", "maintenance", HOST, "--end"]) == 0
+    assert run(["site", "maintenance", HOST, "--end"]) == 1
+
+
+def test_incidents_are_held_released_and_aborted_by_their_names(
+    make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard = make_yard()
+    yard.lose(HOST, "az2-c1")
+    assert run(["incident", "hold", INCIDENT, "--why", "look first", "--by", "alice"]) == 0
+    run(["site", "status", "--json"])
+    printed = capsys.readouterr().out
+    held = json.loads(printed[printed.index("{") :])["brakes"]["held"]
+    assert [(each["incident"], each["held_by"]) for each in held] == [(INCIDENT, "operator")]
+    assert held[0]["released_by"] == f"medevac incident release {INCIDENT} --why ..."
+    assert run(["incident", "release", INCIDENT, "--why", "looked"]) == 0
+    assert run(["incident", "abort", INCIDENT, "host.down:az2-c1:1", "nobody", "--why", "a drill"]) == 1
+    told = capsys.readouterr()
+    assert told.out.count("it has ended as parked") == 2
+    assert "there is no incident 'nobody'" in told.err
+    assert yard.incident(HOST).state is IncidentState.PARKED
