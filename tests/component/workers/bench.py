@@ -46,7 +46,7 @@ match: everyone
 when:
   host.down: [fence, disable, evacuate, verify]
   server.crashed: [restart]
-  server.hung: [restart]
+  server.hung: [reset]
   server.io-error: [resume]
   workload.failed: [restart]
   nova-compute.down: [restart_service: {service: nova-compute}]
