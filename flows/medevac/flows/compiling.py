@@ -16,8 +16,8 @@ from taskflow.patterns import linear_flow, unordered_flow
 from taskflow.task import Task
 
 from medevac.flows.brief import Brief
-from medevac.flows.evacuation import Limits
 from medevac.flows.extension import OwnStep, brings_back
+from medevac.flows.journey import Limits
 from medevac.flows.policy.courses import patience_before_fence
 from medevac.flows.policy.deeds import BRINGING
 from medevac.flows.policy.language import (

@@ -6,120 +6,12 @@ cannot be seen again in the cloud, except the waits between retries: a conductor
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from medevac.flows.capacity import NO_HOST
+from medevac.flows.journey import CLEANED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
 from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns
-
-OWNER_LOCKED = "its owner locked it meanwhile"
-"""Why a server is skipped that is still there: those that wait for it wait in vain."""
-
-
-class Phase(enum.StrEnum):
-    """Where one server stands."""
-
-    WAITING = "waiting"
-    """To be asked for, at once or after the wait before a retry."""
-    ASKED = "asked"
-    """Nova was asked, or may have been."""
-    HELD = "held"
-    """Arrived, and perhaps shut off until its turn to start has come."""
-    STARTING = "starting"
-    """Nova was asked to start it where it has arrived."""
-    MOVED = "moved"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the policy allows in the evacuate step."""
-
-    parallel: int
-    """How many servers may be under way at once."""
-    timeout: float
-    """Seconds for one attempt."""
-    retries: int
-    """Attempts after the first."""
-    wait: float
-    """Seconds before the first retry; each further one waits as much longer."""
-    grace: float = 10.0
-    """Seconds in which a call without an answer may still leave its record."""
-    patience: float = 1800.0
-    """Seconds for which a server waits for a cloud that takes no calls; these do not count as attempts."""
-
-
-class Journey:
-    """One server's way; changed only by its Wave."""
-
-    def __init__(self, server: PlannedServer) -> None:
-        """Start at home, not yet asked for."""
-        self.server = server
-        self.phase = Phase.WAITING
-        self.reason = ""
-        self.rejections = 0
-        self.records: tuple[Migration, ...] = ()
-        self.void: set[int] = set()
-        self.not_before = 0.0
-        self.unanswered_since: float | None = None
-        self.asked_at: float | None = None
-        self.moved_at: float | None = None
-        self.holdable = server.vm_state == "active"
-        self.starts = 0
-        self.started_at: float | None = None
-        self.seen_off = False
-        self.missing_since: float | None = None
-
-    @property
-    def over(self) -> bool:
-        """Tell whether nothing more will be done about it in this wave."""
-        return self.phase in (Phase.MOVED, Phase.FAILED, Phase.SKIPPED)
-
-    @property
-    def arrived(self) -> bool:
-        """Tell whether it is on another host, and has to be seen running there before it counts as moved."""
-        return self.phase in (Phase.HELD, Phase.STARTING)
-
-    @property
-    def newest(self) -> Migration | None:
-        """Return the record that counts: one that succeeded, else the newest that was not given up.
-
-        Nova's conductor takes the oldest accepted record of a server, so after a second call it can be the first
-        record that succeeds, while the second stays accepted for ever.
-        """
-        succeeded = [record for record in self.records if record.succeeded]
-        counted = succeeded or [record for record in self.records if record.id not in self.void]
-        return counted[-1] if counted else None
-
-    @property
-    def attempts(self) -> int:
-        """Return how often Nova has been asked: what left a record, and what was refused without one."""
-        return len(self.records) + self.rejections
-
-    def write_off(self) -> None:
-        """Count the records so far as attempts that are over, so that only a newer one speaks for the next."""
-        self.void.update(record.id for record in self.records)
-
-    def outcome(self) -> Outcome:
-        """Return the value that later steps judge."""
-        newest = self.newest
-        return Outcome(
-            id=self.server.id,
-            name=self.server.name,
-            policy=self.server.policy,
-            result=self.phase.value,
-            reason=self.reason,
-            attempts=self.attempts,
-            destination=newest.destination if newest else "",
-            asked_at=self.asked_at,
-            moved_at=self.moved_at,
-            accepted_at=newest.created_at if newest else None,
-            started_at=self.started_at,
-        )
 
 
 class Wave:
@@ -132,7 +24,7 @@ class Wave:
         self._adopted = frozenset(plan.adopted)
         self._journeys = {server.id: Journey(server) for server in servers}
         self._live: set[str] = set()
-        self._apart = _groups_of(plan.order.apart)
+        self._apart = groups_of(plan.order.apart)
         self.turns = Turns(plan, self._journeys)
         self.since: float | None = None
         """Nova's time of the first record of this recovery: what moved in it has changed since."""
@@ -206,6 +98,14 @@ class Wave:
             if journey.phase is not before:
                 changed.append(journey)
         return changed
+
+    def doubtful(self) -> tuple[Journey, ...]:
+        """Return the journeys whose record the source has cleaned up after: only the server tells whether it arrived.
+
+        A nova-compute that is started on the source closes the records of all evacuations, also of those under way.
+        """
+        asked = (journey for journey in self._journeys.values() if journey.phase is Phase.ASKED)
+        return tuple(j for j in asked if j.newest is not None and j.newest.status == CLEANED)
 
     def asked(self, server_id: str, now: float, note: str = "") -> None:
         """Note that Nova accepted the call, or that its answer never came."""
@@ -318,14 +218,14 @@ class Wave:
         newest = journey.newest
         if newest is None:
             return
-        if newest.succeeded:
+        if newest.succeeded and newest.status != CLEANED:
             self._arrive(journey, now, f"arrived on {newest.destination}")
-        elif newest.live:
+        elif newest.live or newest.status == CLEANED:
             journey.phase = Phase.ASKED
             journey.asked_at = now if journey.asked_at is None else journey.asked_at
         else:
             journey.write_off()
-            self._retry_or_fail(journey, now, _failure_of(newest))
+            self._retry_or_fail(journey, now, failure_of(newest))
 
     def _arrive(self, journey: Journey, now: float, reason: str) -> Journey:
         journey.reason = reason
@@ -383,18 +283,3 @@ class Wave:
         asked_at = journey.asked_at if journey.asked_at is not None else now
         allowed = self._limits.grace if journey.newest is None else self._limits.timeout
         return now - asked_at > allowed
-
-
-def _groups_of(apart: Iterable[Sequence[str]]) -> dict[str, frozenset[int]]:
-    """Return the numbers of the groups that each server is in."""
-    found: dict[str, frozenset[int]] = {}
-    for number, group in enumerate(apart):
-        for server_id in group:
-            found[server_id] = found.get(server_id, frozenset()) | {number}
-    return found
-
-
-def _failure_of(record: Migration) -> str:
-    if record.status == "error" and not record.destination:
-        return NO_HOST
-    return f"the migration to {record.destination or 'an unknown host'} ended as {record.status}"

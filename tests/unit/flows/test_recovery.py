@@ -7,7 +7,7 @@ import pytest
 from medevac.core.errors import ClaimLostError, NoEvidenceError
 from medevac.core.evidence import FenceEvidence
 from medevac.flows.policy.language import Evacuate, Flow, Leave, Match, Policy
-from medevac.sandbox.cloud.model import actions, verdict
+from medevac.sandbox.cloud.model import actions, machines, verdict
 from medevac.sandbox.fakes import START
 from tests.unit.flows.recovering import DEAD, MARK, Recovery, policy, trying
 
@@ -316,3 +316,19 @@ def test_what_a_dead_conductor_was_about_to_ask_is_asked_only_after_its_call_has
     assert set(recovery.records().values()) == {1}
     assert recovery.results() == dict.fromkeys("ab", "recovered")
     assert_clean(recovery)
+
+
+def test_a_nova_compute_that_starts_in_the_middle_breaks_off_what_is_done_again() -> None:
+    recovery = Recovery("a", "b")
+
+    def comes_back() -> None:
+        with recovery.world.settled() as world:
+            machines.power_on(world, DEAD)
+            machines.mend_network(world, DEAD)
+            machines.start_compute(world, DEAD)
+
+    recovery.after(0.5, comes_back)
+    recovery.run(policy(evacuate=trying(3, wait=1)))
+    assert recovery.results() == {"a": "recovered", "b": "recovered"}, recovery.told()
+    assert {recovery.server(name).host for name in "ab"} <= {"spare-1", "spare-2"}
+    assert recovery.service()[:2] == (True, True)

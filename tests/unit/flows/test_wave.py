@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from medevac.flows.evacuation import Limits, Wave
+from medevac.flows.evacuation import Wave
+from medevac.flows.journey import Limits
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Migration
 
@@ -138,7 +139,7 @@ def test_one_servers_failure_leaves_the_others_on_their_way() -> None:
     two = wave(2)
     two.fail("s0", "stuck")
     two.asked("s1", 0.0)
-    two.observe(1.0, [record(1, "s1", "completed")])
+    two.observe(1.0, [record(1, "s1", "done")])
     assert two.finished
     assert results(two) == {"s0": "failed", "s1": "moved"}
 
@@ -168,3 +169,13 @@ def test_a_call_that_left_its_record_is_known_by_that_and_not_by_the_intention()
     one.observe(0.0, [record(1, "s0", "failed")])
     assert one.may_have_been_asked("s0", [100.0]) is None
     assert one.may_have_been_asked("s0", [100.0, 120.0]) is not None
+
+
+def test_a_record_that_the_source_has_cleaned_up_after_does_not_say_that_the_server_arrived() -> None:
+    one = wave(1)
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "completed")])
+    assert [journey.server.id for journey in one.doubtful()] == ["s0"]
+    one.arrived("s0", 2.0, "spare")
+    assert one.finished
+    assert one.doubtful() == ()

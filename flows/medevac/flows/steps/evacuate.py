@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from medevac.core.errors import CloudUnavailableError, ConflictError, NotFoundError, OutcomeUnknownError, RefusedError
 from medevac.core.journal import INTENDS, JournalEntry
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
-from medevac.flows.evacuation import OWNER_LOCKED, Journey, Limits, Wave
+from medevac.flows.evacuation import Wave
+from medevac.flows.journey import OWNER_LOCKED, Journey, Limits
 from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
@@ -98,9 +99,26 @@ class _Convoy:
             if journey.asked_at is not None and journey.newest is not None and journey.newest.succeeded:
                 self._pace.learn(now - journey.asked_at)
         self._tell(changed)
+        self._tell(self._look_closer())
         lines = self._marshal.look()
         self._lines += lines
         self._pace.looked(now, news=bool(changed or lines))
+
+    def _look_closer(self) -> Iterator[Journey]:
+        """Ask for the servers whose records do not say whether they arrived, and yield those that are known now."""
+        for journey in self.wave.doubtful():
+            server_id, clock = journey.server.id, self.ports.clock
+            seen = self._seen(server_id)
+            if seen is None:
+                yield self.wave.skip(server_id, "its owner deleted it meanwhile")
+            elif seen.host != self.plan.host:
+                yield self.wave.arrived(server_id, clock.now(), seen.host)
+            elif not seen.task_state:
+                reason = "nova-compute was started on its old host and ended the evacuation"
+                yield self.wave.give_up_attempt(server_id, clock.now(), reason)
+
+    def _seen(self, server_id: str) -> Server | None:
+        return self.step.patiently(self.ports, lambda: self.ports.cloud.server(server_id))
 
     def _mind_what_was_intended(self) -> None:
         """Take servers for asked where a conductor that died was about to ask: Nova may take that call only now."""
@@ -193,7 +211,7 @@ class _Convoy:
                 f"{self.step.allowed:.0f} s: it may be starting there, so it is not asked for again",
             )
         cloud, clock = self.ports.cloud, self.ports.clock
-        seen = self.step.patiently(self.ports, lambda: cloud.server(server.id))
+        seen = self._seen(server.id)
         if seen is None:
             return self.wave.skip(server.id, "its owner deleted it meanwhile")
         if seen.host != self.plan.host:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from medevac.core.errors import CloudUnavailableError, ConflictError, NotFoundError, RefusedError
 from medevac.core.journal import JournalEntry
-from medevac.flows.evacuation import Journey, Wave
+from medevac.flows.evacuation import Wave
+from medevac.flows.journey import Journey
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
 from medevac.flows.steps.base import Step
