@@ -11,6 +11,7 @@ from medevac.cli import options, output, site_brakes
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
 from medevac.workers.brakes.view import BrakeView
+from medevac.workers.fencing import rounds
 from medevac.workers.status import SiteStatus, look
 
 
@@ -60,6 +61,11 @@ def metrics(found: SiteStatus) -> str:
     for worker in found.workers:
         broken.labels(worker=worker.name).set(bool(worker.policy_problem))
     _brakes(registry, found.brakes)
+    for name, values in rounds.figures(found.fence_paths).items():
+        about, labels = rounds.METRICS[name]
+        made = Gauge(f"medevac_{name}", about, labels, registry=registry)
+        for label, value in values.items():
+            made.labels(*label).set(value)
     states = Gauge("medevac_incidents", "incidents that are kept, by state", ["state"], registry=registry)
     for state, count in found.incidents.items():
         states.labels(state=state).set(count)
@@ -111,3 +117,6 @@ def _show(found: SiteStatus) -> None:
     click.echo(f"jobs: {found.jobs_claimed} under way, {found.jobs_waiting} waiting")
     kept = ", ".join(f"{count} {state}" for state, count in sorted(found.incidents.items()))
     click.echo(f"incidents: {kept or 'none'}")
+    if found.fence_paths:
+        good = sum(path.valid for path in found.fence_paths)
+        click.echo(f"fence paths: {good} of {len(found.fence_paths)} hosts could be fenced when last tried")

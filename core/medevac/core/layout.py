@@ -31,9 +31,12 @@ MAINTENANCE = "/brakes/maintenance"
 STARTS = "/brakes/starts"
 """Which recoveries were let go lately: what the caps count."""
 
+FENCING = "/fencing"
+"""What the last round found of each host's fence paths; its children's names are hosts."""
+
 ALL = (
     *(EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES),
-    *(DISARM, MAINTENANCE, STARTS),
+    *(DISARM, MAINTENANCE, STARTS, FENCING),
 )
 
 
@@ -85,3 +88,8 @@ def maintenance(host: str) -> str:
 def order(incident_id: str, order: str) -> str:
     """Return the path of an operator's order (hold, abort) about an incident."""
     return f"{INCIDENTS}/{incident_id}/{order}"
+
+
+def fence_path(host: str) -> str:
+    """Return the path of what the last round found of a host's fence paths."""
+    return f"{FENCING}/{quote(host, safe='')}"

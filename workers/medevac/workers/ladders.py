@@ -45,7 +45,7 @@ def fencer_of(site: Site) -> LadderFencer:
 
 def can_fence(site: Site, host: str) -> bool:
     """Tell whether the ladder of *host* has a rung that can prove it off; a human's word alone is none."""
-    return any(not isinstance(step.means, HumanMeans) for step in fencer_of(site).steps_of(host))
+    return any(step.means.suffices for step in fencer_of(site).steps_of(host))
 
 
 def _steps(entry: FenceDeviceSettings, cloud: str, name_of: Callable[[str], str], names: dict[str, int]) -> list[Step]:

@@ -13,6 +13,8 @@ from medevac.core import layout
 from medevac.workers import board_view, incidents, intake, roll
 from medevac.workers.brakes import view
 from medevac.workers.brakes.view import BrakeView
+from medevac.workers.fencing import rounds
+from medevac.workers.fencing.rounds import FencePath
 from medevac.workers.roll import RollEntry
 from medevac.workers.zookeeper import bounded
 
@@ -32,6 +34,8 @@ class SiteStatus:
     """How many there are in each state."""
     parked_postings: int
     brakes: BrakeView = field(default_factory=BrakeView)
+    fence_paths: tuple[FencePath, ...] = ()
+    """What the last rounds found."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -50,6 +54,7 @@ class SiteStatus:
         if len({worker.policy_set for worker in self.workers if worker.policy_set}) > 1:
             found.append("the workers go by different policies: bring the files on their machines to the same state")
         found += self.brakes.problems
+        found += rounds.problems(self.fence_paths)
         if self.parked_postings:
             found.append(f"{self.parked_postings} postings on the board could not be read and lie in {layout.PARKED}")
         return tuple(found)
@@ -69,6 +74,7 @@ def look(client: KazooClient) -> SiteStatus:
         incidents=dict(states),
         parked_postings=len(bounded(client.get_children_async(layout.PARKED))),
         brakes=view.look(client, kept, time.time()),
+        fence_paths=rounds.paths(client),
     )
 
 

@@ -53,6 +53,8 @@ class Triage:
         self._look_at = 0.0
         self._held_until: float | None = None
         self._election = client.Election(layout.LEADER, actor)
+        self.leading = threading.Event()
+        """Set while this process leads, for those who do other things that one process does for all."""
 
     def run(self) -> None:
         """Wait to be elected, then settle events until stop() is called."""
@@ -67,6 +69,13 @@ class Triage:
 
     def _lead(self) -> None:
         log.info("%s leads triage", self._actor)
+        self.leading.set()
+        try:
+            self._go_on()
+        finally:
+            self.leading.clear()
+
+    def _go_on(self) -> None:
         pause = FIRST_PAUSE
         tidy_at = time.monotonic() + TIDY_EVERY
         while not self._stopping.is_set():

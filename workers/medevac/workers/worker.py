@@ -23,6 +23,8 @@ from medevac.workers import roll
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
+from medevac.workers.fencing.rounds import Pace as RoundsPace
+from medevac.workers.fencing.rounds import Rounds
 from medevac.workers.intake import Desk, Intake
 from medevac.workers.ladders import fencer_of
 from medevac.workers.names import HostNames
@@ -153,11 +155,27 @@ class Worker:
         thread = threading.Thread(target=triage.run, name="triage", daemon=True)
         thread.start()
 
+        rounds = self._start_rounds(client, triage)
+
         def stop() -> None:
+            rounds()
             triage.stop()
             thread.join(GRACE)
 
         return stop
+
+    def _start_rounds(self, client: KazooClient, triage: Triage) -> Callable[[], None]:
+        """Prove fence paths while this process leads; a site without ladders has none to prove."""
+        told = self._site.fence_rounds
+        every = float(told.every) if self._site.fencing else 0.0
+        pace = RoundsPace(every, told.hosts, told.page)
+        rounds = Rounds(client, self._cloud, self._clock, fencer_of(self._site), pace)
+        notifier = AppriseNotifier(self._site.notify)
+        thread = threading.Thread(
+            target=rounds.run, args=(triage.leading.is_set, notifier), name="fence-rounds", daemon=True
+        )
+        thread.start()
+        return rounds.stop
 
     def _start_conductor(self, client: KazooClient) -> Callable[[], None]:
         notifier = AppriseNotifier(self._site.notify)

@@ -80,6 +80,8 @@ class FenceAgent:
 class AgentMeans:
     """The Means of one fence device."""
 
+    suffices = True
+
     def __init__(self, device: FenceDevice) -> None:
         """Drive *device*."""
         self._device = device

@@ -49,6 +49,8 @@ class Where:
 class IronicMeans:
     """The Means of an Ironic."""
 
+    suffices = True
+
     def __init__(self, hosts: Sequence[str], where: Where, timeout: float) -> None:
         """Fence *hosts*; an order that Ironic is too busy for is repeated for *timeout* seconds."""
         self.default_cloud = ""

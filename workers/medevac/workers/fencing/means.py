@@ -11,6 +11,10 @@ from medevac.flows.rung import Answer, Case, Rung
 class Means(Protocol):
     """One way to learn that a host is off, and perhaps to make it so.  Thread-safe."""
 
+    @property
+    def suffices(self) -> bool:
+        """Tell whether a host can be proven off by it alone."""
+
     def covers(self, host: str) -> bool:
         """Tell whether it is for this host, and can be; asks nobody."""
 

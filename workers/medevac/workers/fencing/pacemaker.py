@@ -65,6 +65,8 @@ class Cluster:
 class EvidenceMeans:
     """Pacemaker's own fencing of this incarnation, read from its history; it orders nothing."""
 
+    suffices = True
+
     def __init__(self, hosts: Sequence[str], cluster: Cluster) -> None:
         """Read the history of the nodes of *hosts*."""
         self._hosts = tuple(hosts)

@@ -73,6 +73,8 @@ class Program:
 class CommandMeans:
     """A program that cuts a host off and can tell whether it is."""
 
+    suffices = True
+
     def __init__(self, hosts: Sequence[str], program: Program) -> None:
         """Run *program* for *hosts*."""
         self._hosts = tuple(hosts)
@@ -106,6 +108,7 @@ class KdumpMeans:
         """Run *program* for *hosts*; with *proves*, a host that dumps counts as off: its guests are gone."""
         self._hosts = tuple(hosts)
         self._program = program
+        self.suffices = False
         self._proves = proves
 
     def covers(self, host: str) -> bool:

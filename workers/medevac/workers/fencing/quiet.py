@@ -16,6 +16,8 @@ class SelfMeans:
     The site says that the host has one; nothing here can prove it.
     """
 
+    suffices = True
+
     def __init__(self, hosts: Sequence[str], watchdog: float, margin: float) -> None:
         """Count *watchdog* and *margin* seconds from when *hosts* were last heard of."""
         self._hosts = tuple(hosts)
@@ -52,6 +54,8 @@ class SelfMeans:
 
 class HumanMeans:
     """The end of a ladder: somebody is told, and his word comes with an event (medevac incident ack)."""
+
+    suffices = False
 
     def __init__(self, hosts: Sequence[str]) -> None:
         """Stand in the ladders of *hosts*."""

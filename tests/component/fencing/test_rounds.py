@@ -1,0 +1,144 @@
+"""Fence paths are proven before they are needed: rounds on a real ZooKeeper, with devices that answer or do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from kazoo.client import KazooClient
+
+from medevac.cli.site import metrics
+from medevac.core import layout
+from medevac.core.errors import FencingError
+from medevac.flows.rung import Answer, Case, Rung
+from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
+from medevac.sandbox.fakes import FakeSite
+from medevac.sandbox.zookeeper import ZookeeperServer
+from medevac.workers.fencing import rounds
+from medevac.workers.fencing.fencer import LadderFencer
+from medevac.workers.fencing.means import Step
+from medevac.workers.fencing.quiet import HumanMeans
+from medevac.workers.fencing.rounds import Pace, Rounds
+from medevac.workers.status import look
+from medevac.workers.zookeeper import connect, disconnect, ensure_layout
+
+HOUR = 3600.0
+HOSTS = tuple(f"h{n}" for n in range(5))
+
+
+@dataclass
+class Device:
+    """Means that work except for the hosts in `dead`, and count who was tried."""
+
+    dead: set[str] = field(default_factory=set)
+    suffices: bool = True
+    tried: list[str] = field(default_factory=list)
+
+    def covers(self, host: str) -> bool:
+        return host in HOSTS
+
+    def look(self, case: Case) -> Answer:
+        raise AssertionError(case)
+
+    def order(self, case: Case) -> None:
+        raise AssertionError(case)
+
+    def prove(self, host: str) -> str:
+        self.tried.append(host)
+        if host in self.dead:
+            message = "the BMC does not answer"
+            raise FencingError(message)
+        return "its status is on"
+
+
+@dataclass
+class Site:
+    """A site whose rounds try two hosts an hour."""
+
+    client: KazooClient
+    fakes: FakeSite
+    bmc: Device = field(default_factory=Device)
+    kdump: Device = field(default_factory=lambda: Device(suffices=False))
+
+    def rounds(self, page: str = "oncall") -> Rounds:
+        rungs = [
+            Step(Rung("kdump"), self.kdump),
+            Step(Rung("bmc"), self.bmc),
+            Step(Rung("human"), HumanMeans(("*",))),
+        ]
+        pace = Pace(HOUR, hosts=2, page=page, second_look=0.01)
+        return Rounds(self.client, self.fakes.cloud, self.fakes.clock, LadderFencer(rungs), pace)
+
+    def go(self) -> list[str]:
+        """Go one round, as a worker that has only just become leader, and return who was tried."""
+        self.bmc.tried.clear()
+        self.rounds().go(self.fakes.notifier)
+        self.fakes.clock.wait(HOUR)
+        return sorted(set(self.bmc.tried))
+
+
+@pytest.fixture
+def site(zookeeper: ZookeeperServer, request: pytest.FixtureRequest) -> Iterator[Site]:
+    client = connect(f"{zookeeper.hosts}/rounds-{abs(hash(request.node.name))}")
+    try:
+        ensure_layout(client)
+        yield Site(client, FakeSite(SiteSpec(tuple(HostSpec(name) for name in HOSTS))))
+    finally:
+        disconnect(client)
+
+
+def test_every_host_has_its_turn_whoever_leads(site: Site) -> None:
+    assert [site.go() for _ in range(4)] == [["h0", "h1"], ["h2", "h3"], ["h0", "h4"], ["h1", "h2"]]
+
+
+def test_a_round_is_due_an_hour_after_the_last_whoever_went_it(site: Site) -> None:
+    assert site.rounds().due()
+    site.rounds().go(site.fakes.notifier)
+    assert not site.rounds().due()
+    site.fakes.clock.wait(HOUR)
+    assert site.rounds().due()
+
+
+def test_a_host_that_nothing_could_fence_is_told_once_and_shown_until_something_can(site: Site) -> None:
+    site.bmc.dead = {"h0"}
+    for _ in range(6):
+        site.go()
+    assert [sent.target for sent in site.fakes.notifier.sent] == ["oncall"]
+    assert "nothing could fence h0 (kdump: its status is on; bmc: the BMC does not answer)" in (
+        site.fakes.notifier.sent[0].text
+    )
+    shown = look(site.client)
+    assert any("nothing could fence h0" in problem for problem in shown.problems)
+    printed = metrics(shown)
+    assert 'medevac_fence_path_valid{host="h0"} 0.0' in printed
+    assert 'medevac_fence_path_valid{host="h1"} 1.0' in printed
+    assert 'medevac_fence_rung_works{host="h0",rung="bmc"} 0.0' in printed
+    site.bmc.dead = set()
+    for _ in range(3):
+        site.go()
+    assert not any("could fence" in problem for problem in look(site.client).problems)
+
+
+def test_a_host_that_answers_at_the_second_look_is_no_news(site: Site) -> None:
+    class Hiccup(Device):
+        def prove(self, host: str) -> str:
+            self.dead = {host} - set(self.tried)
+            return super().prove(host)
+
+    site.bmc = Hiccup()
+    site.go()
+    assert site.fakes.notifier.sent == []
+    assert all(path.valid for path in rounds.paths(site.client))
+
+
+def test_hosts_that_the_cloud_has_no_more_are_forgotten(site: Site) -> None:
+    site.client.create(layout.fence_path("gone"), b"{}")
+    site.client.set(layout.fence_path("gone"), rounds.encode(rounds.FencePath("gone", 1.0, ())))
+    site.go()
+    assert sorted(site.client.get_children(layout.FENCING)) == ["h0", "h1"]
+
+
+def test_a_site_whose_zookeeper_knows_of_no_rounds_has_no_paths(site: Site) -> None:
+    site.client.delete(layout.FENCING, recursive=True)
+    assert rounds.paths(site.client) == ()

@@ -1,0 +1,221 @@
+"""Rounds: fence paths are proven before they are needed, a few hosts an hour, through every rung, switching nothing.
+
+The triage leader goes them.  What was found stands in ZooKeeper, so that the next leader goes on where this one was:
+the hosts that waited longest are next.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
+
+from medevac.core import layout
+from medevac.core.errors import FencingError, MalformedDocumentError, MedevacError, NotificationError
+from medevac.core.wire import decode, encode
+from medevac.flows.ports import Clock, Cloud, Notifier
+from medevac.workers.fencing.fencer import LadderFencer
+from medevac.workers.fencing.means import Step
+from medevac.workers.fencing.quiet import HumanMeans
+from medevac.workers.zookeeper import bounded
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 30.0
+"""Seconds between two looks whether a round is due and this process leads."""
+SECOND_LOOK = 20.0
+"""Seconds after which a host that no rung could fence is tried again, before anybody is told."""
+SIDE_BY_SIDE = 4
+"""Hosts that are tried at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one rung showed."""
+
+    rung: str
+    works: bool
+    words: str
+    """Of the device, shortened, without secrets."""
+    suffices: bool = True
+    """That it works is enough to prove the host off when it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class FencePath:
+    """What the last round found for one host; the record at /fencing/HOST."""
+
+    host: str
+    at: float
+    """Seconds since the epoch."""
+    rungs: tuple[Tried, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Tell whether some rung would do."""
+        return any(each.works and each.suffices for each in self.rungs)
+
+    @property
+    def problem(self) -> str:
+        """Return why no rung would do, as a sentence for people; nothing when one would."""
+        if self.valid:
+            return ""
+        said = "; ".join(f"{each.rung}: {each.words}" for each in self.rungs) or "it has no ladder in the site file"
+        return f"nothing could fence {self.host} ({said}): if it died now, its servers would stay where they are"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How rounds are gone."""
+
+    every: float
+    """Seconds between two rounds; 0: none."""
+    hosts: int
+    """How many are tried in one."""
+    page: str = ""
+    """Who is told of a host that no rung could fence; empty: it stands in the log and the status."""
+    second_look: float = SECOND_LOOK
+
+
+class Rounds:
+    """Goes rounds in a thread of its own while *leads* says so."""
+
+    def __init__(self, client: KazooClient, cloud: Cloud, clock: Clock, fencer: LadderFencer, pace: Pace) -> None:
+        """Ask *cloud* for hosts, and the rungs of *fencer* about them."""
+        self._client = client
+        self._cloud = cloud
+        self._clock = clock
+        self._fencer = fencer
+        self._pace = pace
+        self._stopping = threading.Event()
+
+    def run(self, leads: Callable[[], bool], notifier: Notifier) -> None:
+        """Go rounds until stop() is called."""
+        while self._pace.every and not self._stopping.wait(LOOK_EVERY):
+            try:
+                if leads() and self.due():
+                    self.go(notifier)
+            except MedevacError as error:
+                log.warning("fence paths could not be tried: %s", error)
+
+    def stop(self) -> None:
+        """End run() soon, from another thread."""
+        self._stopping.set()
+
+    def due(self) -> bool:
+        """Tell whether the last round, whoever went it, is long enough ago."""
+        newest = max((path.at for path in paths(self._client)), default=0.0)
+        return self._clock.now() - newest >= self._pace.every
+
+    def go(self, notifier: Notifier) -> Sequence[FencePath]:
+        """Try the hosts that waited longest; tell of those that no rung could fence since now."""
+        known = {path.host: path for path in paths(self._client)}
+        hosts = sorted(service.host for service in self._cloud.compute_services() if not service.forced_down)
+        self._forget(known.keys() - set(hosts))
+        chosen = sorted(hosts, key=lambda host: known[host].at if host in known else 0.0)[: self._pace.hosts]
+        found = self._try(chosen)
+        doubtful = [path.host for path in found if path.rungs and not path.valid]
+        if doubtful and not self._stopping.wait(self._pace.second_look):
+            again = {path.host: path for path in self._try(doubtful)}
+            found = [again.get(path.host, path) for path in found]
+        for path in found:
+            self._keep(path)
+            self._tell(path, known.get(path.host), notifier)
+        log.info(
+            "fence paths tried: %d hosts, %d without a rung that works", len(found), sum(not p.valid for p in found)
+        )
+        return found
+
+    def _try(self, hosts: Iterable[str]) -> list[FencePath]:
+        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="fence-round") as executor:
+            return list(executor.map(self._path, hosts))
+
+    def _path(self, host: str) -> FencePath:
+        return try_host(self._fencer, host, self._clock.now())
+
+    def _keep(self, path: FencePath) -> None:
+        where = layout.fence_path(path.host)
+        try:
+            bounded(self._client.set_async(where, encode(path)))
+        except NoNodeError:
+            bounded(self._client.create_async(where, encode(path)))
+
+    def _forget(self, hosts: Iterable[str]) -> None:
+        for host in hosts:
+            try:
+                bounded(self._client.delete_async(layout.fence_path(host)))
+            except NoNodeError:
+                continue  # a leader before us has begun this
+
+    def _tell(self, path: FencePath, before: FencePath | None, notifier: Notifier) -> None:
+        """Say once that nothing could fence the host: as long as that is so, the status shows it."""
+        if path.valid or (before is not None and not before.valid):
+            return
+        log.warning("%s", path.problem)
+        if not self._pace.page:
+            return
+        try:
+            notifier.send(self._pace.page, f"medevac: nothing could fence {path.host}", path.problem)
+        except NotificationError as error:
+            log.warning("%s was not told: %s", self._pace.page, error)
+
+
+def try_host(fencer: LadderFencer, host: str, now: float) -> FencePath:
+    """Return what every rung of *host* shows, without switching anything."""
+    return FencePath(host, now, tuple(_tried(step, host) for step in fencer.steps_of(host) if _is_a_way(step)))
+
+
+def _is_a_way(step: Step) -> bool:
+    return not isinstance(step.means, HumanMeans)
+
+
+def _tried(step: Step, host: str) -> Tried:
+    try:
+        return Tried(step.rung.name, works=True, words=step.means.prove(host), suffices=step.means.suffices)
+    except FencingError as error:
+        return Tried(step.rung.name, works=False, words=str(error), suffices=step.means.suffices)
+
+
+def paths(client: KazooClient) -> tuple[FencePath, ...]:
+    """Return what the rounds have found, by host; nothing where this site's ZooKeeper knows of no rounds yet."""
+    try:
+        names = sorted(bounded(client.get_children_async(layout.FENCING)))
+    except NoNodeError:
+        return ()
+    calls = [client.get_async(f"{layout.FENCING}/{name}") for name in names]
+    found = []
+    for name, call in zip(names, calls, strict=True):
+        try:
+            found.append(decode(FencePath, bounded(call)[0], name))
+        except (NoNodeError, MalformedDocumentError):
+            continue  # forgotten meanwhile, or written by a release that says more than this one reads
+    return tuple(found)
+
+
+def problems(found: Sequence[FencePath], shown: int = 5) -> list[str]:
+    """Return a sentence for each host that nothing could fence, and one for those beyond *shown*."""
+    bad = [path.problem for path in found if not path.valid]
+    more = len(bad) - shown
+    return bad[:shown] + ([f"nothing could fence {more} more hosts"] if more > 0 else [])
+
+
+def figures(found: Sequence[FencePath]) -> Mapping[str, Mapping[tuple[str, ...], float]]:
+    """Return the metrics: name to labels to value; see METRICS for what they mean."""
+    return {
+        "fence_path_valid": {(path.host,): float(path.valid) for path in found},
+        "fence_path_tried_seconds": {(path.host,): path.at for path in found},
+        "fence_rung_works": {(path.host, each.rung): float(each.works) for path in found for each in path.rungs},
+    }
+
+
+METRICS = {
+    "fence_path_valid": ("1 when some rung could fence the host, as of the last round", ("host",)),
+    "fence_path_tried_seconds": ("when the host's fence paths were last tried, in seconds since the epoch", ("host",)),
+    "fence_rung_works": ("1 when this rung could fence the host, as of the last round", ("host", "rung")),
+}
+"""Metric to its meaning and labels."""
