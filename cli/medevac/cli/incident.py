@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,11 @@ import click
 from medevac.cli import incident_orders, options, output
 from medevac.cli.incident_ack import ack
 from medevac.cli.zookeeper import store
-from medevac.core.incident import Incident
+from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import to_plain
 from medevac.workers import incidents
+from medevac.workers.brakes import view
+from medevac.workers.brakes.view import HeldOne
 
 
 @click.group()
@@ -33,13 +36,14 @@ def list_(zookeeper: str, as_json: bool) -> None:
     """List all incidents, oldest first."""
     with store(zookeeper) as client:
         found = list(incidents.read_all(client))
+        waiting = view.look(client, found, time.time()).by_incident
     if as_json:
         output.as_json(to_plain(found))
         return
     if not found:
         click.echo("No incident is known.")
         return
-    rows = [(i.id, i.state.value, output.moment(i.opened_at), i.reason) for i in found]
+    rows = [(i.id, _state(i, waiting.get(i.id)), output.moment(i.opened_at), i.reason) for i in found]
     output.table(("INCIDENT", "STATE", "SEEN", "WHY"), rows)
 
 
@@ -53,10 +57,12 @@ def show(incident_id: str, zookeeper: str, as_json: bool) -> None:
         incident = incidents.read(client, incident_id).incident
         journal = incidents.journal(client, incident_id)
         report = incidents.report(client, incident_id)
+        waits = view.look(client, [incident], time.time()).by_incident.get(incident_id)
     if as_json:
-        output.as_json({"incident": to_plain(incident), "journal": to_plain(journal), "report": report})
+        held = to_plain(waits) if waits else None
+        output.as_json({"incident": to_plain(incident), "journal": to_plain(journal), "report": report, "held": held})
         return
-    _head(incident)
+    _head(incident, waits)
     click.echo("\nTimeline (seconds after it was seen)")
     for entry in journal:
         click.echo(f"  {entry.at - incident.opened_at:+9.3f}  {entry.step:<22} {entry.text}")
@@ -64,9 +70,20 @@ def show(incident_id: str, zookeeper: str, as_json: bool) -> None:
         _report(report)
 
 
-def _head(incident: Incident) -> None:
-    click.echo(f"{incident.id}: {incident.state.value}")
+def _state(incident: Incident, waits: HeldOne | None) -> str:
+    if incident.state is IncidentState.RECOVERING:
+        return "on hold" if waits else incident.state.value
+    return incident.state.value + (f" by {waits.held_by}" if waits and waits.held_by else "")
+
+
+def _head(incident: Incident, waits: HeldOne | None) -> None:
+    click.echo(f"{incident.id}: {_state(incident, waits)}")
     click.echo(f"  {incident.reason}")
+    if waits:
+        again = f", looked at again at {output.moment(waits.again_at)}" if waits.again_at else ""
+        if waits.reason != incident.reason:
+            click.echo(f"  {waits.reason}")
+        click.echo(f"  set going by {waits.released_by}{again}")
     click.echo(f"  seen at {output.moment(incident.opened_at)}, attempt {incident.attempt}")
     proof = incident.evidence
     said = f"{proof.detail}, on the word of {proof.source}, at {output.moment(proof.at)}" if proof else "none yet"

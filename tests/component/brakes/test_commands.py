@@ -89,6 +89,11 @@ def test_incidents_are_held_released_and_aborted_by_their_names(
     held = json.loads(printed[printed.index("{") :])["brakes"]["held"]
     assert [(each["incident"], each["held_by"]) for each in held] == [(INCIDENT, "operator")]
     assert held[0]["released_by"] == f"medevac incident release {INCIDENT} --why ..."
+    run(["incident", "show", INCIDENT])
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{INCIDENT}: on hold\n")
+    assert "its job is on hold by alice: look first" in shown
+    assert f"set going by medevac incident release {INCIDENT} --why ..." in shown
     assert run(["incident", "release", INCIDENT, "--why", "looked"]) == 0
     assert run(["incident", "abort", INCIDENT, "host.down:az2-c1:1", "nobody", "--why", "a drill"]) == 1
     told = capsys.readouterr()

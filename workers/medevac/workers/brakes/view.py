@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kazoo.client import KazooClient
@@ -45,6 +45,11 @@ class BrakeView:
     disarms: tuple[Disarm, ...] = ()
     maintenances: tuple[Maintenance, ...] = ()
     held: tuple[HeldOne, ...] = ()
+
+    @property
+    def by_incident(self) -> Mapping[str, HeldOne]:
+        """Return what waits, by the id of its incident."""
+        return {each.incident: each for each in self.held}
 
     @property
     def problems(self) -> Iterable[str]:
