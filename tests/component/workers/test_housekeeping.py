@@ -13,7 +13,7 @@ from medevac.core.incident import Incident, IncidentState, incident_id
 from medevac.core.journal import JournalEntry
 from medevac.workers import incarnation, incidents
 from medevac.workers.housekeeping import DAY, Retention, tidy
-from medevac.workers.incarnation import Incarnation
+from medevac.workers.incarnation import Incarnation, Newest
 from medevac.workers.zookeeper import commit
 
 HOST = Subject(SubjectKind.HOST, "compute-1")
@@ -55,3 +55,21 @@ def test_records_of_handled_events_go_after_their_time(zk: KazooClient) -> None:
     assert tidy(zk, Retention(), time.time()) == 0
     assert tidy(zk, Retention(), later) == 1
     assert zk.exists(layout.handled("e1")) is None
+
+
+def test_the_record_of_a_server_goes_after_its_last_incident_and_not_before(zk: KazooClient) -> None:
+    now = time.time()
+    server = Subject(SubjectKind.SERVER, "7c5c")
+    name = incident_id("server.crashed", server, 1)
+    incident = Incident(
+        name, "server.crashed", server, 1, 1.0, IncidentState.RECOVERED, "it runs", ended_at=now + 10 * DAY
+    )
+    transaction = zk.transaction()
+    incidents.create(transaction, incident, [JournalEntry(1.0, "triage", "seen")])
+    record = Incarnation().opened("server.crashed", Newest(1, name))
+    incarnation.write(transaction, server, incarnation.read(zk, server), record)
+    commit(transaction)
+    path = layout.subject(server.kind, server.name)
+    assert tidy(zk, Retention(), now + 95 * DAY) == 0
+    assert tidy(zk, Retention(), now + 105 * DAY) == 2
+    assert (zk.exists(path), zk.exists(layout.incident(name))) == (None, None)

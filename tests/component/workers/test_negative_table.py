@@ -151,6 +151,9 @@ def live_migration_in(row: Row) -> None:  # guard: opinion.of_nova, the server's
     row.nova(standing_as("active", "migrating"))
     arriving = row.bench.server_event(EventKind.SERVER_CRASHED, host="compute-2")
     row.tell(arriving, "the copy that arrives on compute-2 ends, as after a failed migration")
+    row.nova(standing_as("active"))
+    again = row.bench.server_event(EventKind.SERVER_CRASHED, host="compute-2", boot="2")
+    row.tell(again, "the same, and Nova has called the migration off already")
 
 
 def live_migration_under_way(row: Row) -> None:  # guard: opinion._busy, what it does not know

@@ -11,6 +11,7 @@ from kazoo.exceptions import NoNodeError
 
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
+from medevac.core.event import Subject, SubjectKind
 from medevac.workers import incarnation, incidents, policy_history
 from medevac.workers.engine.sweep import sweep
 from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
@@ -42,6 +43,8 @@ def tidy(client: KazooClient, retention: Retention, now: float) -> int:
         removed += _remove(client, [path])
     for incident_id in itertools.islice(_over(client, now - retention.incidents), LIMIT):
         removed += _remove(client, _whole(client, layout.incident(incident_id)))
+    for path in itertools.islice(_forgotten_servers(client, now - retention.incidents), LIMIT):
+        removed += _remove(client, [path])
     for path in itertools.islice(_unused_policies(client, now - retention.incidents), LIMIT):
         removed += _remove(client, [path])
     return removed
@@ -65,6 +68,21 @@ def _over(client: KazooClient, before: float) -> Iterator[str]:
         newest = incarnation.read(client, incident.subject).record.incident
         if incident.state.final and (incident.ended_at or before) < before and newest != incident.id:
             yield name
+
+
+def _forgotten_servers(client: KazooClient, before: float) -> Iterator[str]:
+    """Yield the records of servers that were last written before *before* and none of whose incidents is left.
+
+    Hosts are few, and keep theirs: it counts their deaths.
+    """
+    for name in bounded(client.get_children_async(layout.SUBJECTS)):
+        kind, _, server = name.partition(":")
+        stat = bounded(client.exists_async(f"{layout.SUBJECTS}/{name}")) if kind == SubjectKind.SERVER else None
+        if stat is None or stat.last_modified >= before:
+            continue
+        record = incarnation.read(client, Subject(SubjectKind.SERVER, server)).record
+        if not any(bounded(client.exists_async(layout.incident(each.incident))) for each in record.others.values()):
+            yield f"{layout.SUBJECTS}/{name}"
 
 
 def _unused_policies(client: KazooClient, before: float) -> Iterator[str]:
