@@ -89,7 +89,7 @@ class Journey:
         Nova's conductor takes the oldest accepted record of a server, so after a second call it can be the first
         record that succeeds, while the second stays accepted for ever.
         """
-        succeeded = [record for record in self.records if record.succeeded]
+        succeeded = [r for r in self.records if r.succeeded and not (r.status == CLEANED and r.id in self.void)]
         counted = succeeded or [record for record in self.records if record.id not in self.void]
         return counted[-1] if counted else None
 

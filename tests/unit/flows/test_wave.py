@@ -179,3 +179,15 @@ def test_a_record_that_the_source_has_cleaned_up_after_does_not_say_that_the_ser
     one.arrived("s0", 2.0, "spare")
     assert one.finished
     assert one.doubtful() == ()
+
+
+def test_what_the_source_has_closed_and_was_given_up_does_not_speak_for_the_next_attempt() -> None:
+    one = wave(1)
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "completed")])
+    one.give_up_attempt("s0", 1.0, "broken off")
+    one.asked("s0", 100.0)
+    one.observe(101.0, [record(1, "s0", "completed"), record(2, "s0", "pre-migrating")])
+    assert one.doubtful() == ()
+    one.observe(102.0, [record(1, "s0", "completed"), record(2, "s0", "done")])
+    assert one.finished
