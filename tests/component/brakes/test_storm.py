@@ -7,8 +7,9 @@ import pytest
 from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model import machines
-from medevac.workers.brakes import orders
+from medevac.workers.brakes import marks, orders
 from tests.component.brakes.conftest import MakeYard
+from tests.fixtures.waiting import until
 
 
 def zone(count: int, name: str = "az1") -> list[str]:
@@ -150,3 +151,16 @@ def test_a_gateway_that_refuses_a_connection_has_answered(make_yard: MakeYard) -
     yard = make_yard(gateway=("127.0.0.1:1",))
     yard.lose("az1-c1")
     assert yard.going() == ["az1-c1"]
+
+
+def test_people_are_told_once_of_a_storm_and_once_of_each_forgotten_host(make_yard: MakeYard) -> None:
+    yard = make_yard(page=("oncall",))
+    for host in ("az2-c1", "az2-c2"):
+        marks.put(yard.client, marks.Maintenance(host, "bob", "memory", yard.now))
+        yard.lose(host)
+    yard.lose(*zone(6))
+    yard.later(30)
+    sent = yard.bench.site.notifier.sent
+    assert until(lambda: len(sent) == 3)
+    assert {each.target for each in sent} == {"oncall"}
+    assert sum("medevac holds host.down:az1-" in each.title for each in sent) == 1

@@ -58,7 +58,7 @@ class Yard:
     def new_leader(self) -> None:
         """Let another process lead triage: nothing but ZooKeeper knows what was before."""
         site = self.bench.site
-        brakes = Brakes(self.client, site.cloud, site.clock, self.settings)
+        brakes = Brakes(self.client, site.cloud, site.clock, self.settings, notifier=site.notifier)
         self.bench.sit_at(replace(self.bench.desk, brakes=brakes))
 
     def lose(self, *hosts: str, kind: EventKind = EventKind.HOST_DOWN) -> None:

@@ -64,3 +64,7 @@ class BrakeSettings:
         default=("*maint*", "*planned*", "*upgrade*", "*reboot*", "*drain*", "*decommission*"),
         metadata=said("Words in the disabled_reason of a compute service that announce a planned stop, as patterns."),
     )
+    page: tuple[str, ...] = field(
+        default=(),
+        metadata=said("Whom to tell, by names of `notify`, when a storm or a maintenance holds something; once each."),
+    )

@@ -148,7 +148,14 @@ class Worker:
             settings=settings(self._site),
             host_names=names,
             actor=self.name,
-            brakes=Brakes(client, self._cloud, self._clock, self._site.brakes, names),
+            brakes=Brakes(
+                client,
+                self._cloud,
+                self._clock,
+                self._site.brakes,
+                names,
+                notifier=AppriseNotifier(self._site.notify),
+            ),
             rules=self._site.triage,
         )
         triage = Triage(client, Intake(desk), self.name)

@@ -9,12 +9,13 @@ from kazoo.client import KazooClient
 from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident
 from medevac.flows.estate import HostService
-from medevac.flows.ports import Clock, Cloud
+from medevac.flows.ports import Clock, Cloud, JournalOnly, Notifier
 from medevac.workers.brakes import announced, domains, history, marks, orders, rules
 from medevac.workers.brakes.facts import Facts, Reader
 from medevac.workers.brakes.history import History, Ledger
 from medevac.workers.brakes.marks import Mode, Place
 from medevac.workers.brakes.orders import Order
+from medevac.workers.brakes.paging import Pager
 from medevac.workers.brakes.rules import Hold, Scene, Start
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.verdict import GO, Verdict
@@ -33,27 +34,35 @@ class Brakes:
     Use it from one thread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that a verdict stands on
         self,
         client: KazooClient,
         cloud: Cloud,
         clock: Clock,
         settings: BrakeSettings,
         host_names: Callable[[str], str] = lambda name: name,
+        *,
+        notifier: Notifier | None = None,
     ) -> None:
-        """Judge by *settings*; *host_names* gives Nova's name of a host for anybody's."""
+        """Judge by *settings*; *host_names* gives Nova's name of a host for anybody's; *notifier* tells people."""
         self._client = client
         self._cloud = cloud
         self._clock = clock
         self._settings = settings
         self._facts = Reader(cloud, clock, settings)
         self._history = History(client, host_names)
+        self._pager = Pager(notifier or JournalOnly(), settings.page, clock, float(settings.window))
 
     def judge(self, incident: Incident, service: HostService | None) -> Verdict:
         """Tell whether a job may be posted for *incident*; *service* is the compute service of its host.
 
         Raises CloudUnavailableError or StoreUnreachableError when that cannot be told.
         """
+        verdict = self._judged(incident, service)
+        self._pager.tell(incident, verdict)
+        return verdict
+
+    def _judged(self, incident: Incident, service: HostService | None) -> Verdict:
         now = self._clock.now()
         host = _host_of(incident)
         facts = self._facts.read()
