@@ -284,15 +284,16 @@ def control_plane_away(row: Row) -> None:  # guard: ControlPlane opens nothing
         row.tell(row.bench.host_event(EventKind.CONTROL_PLANE_DOWN, service, {"service": service}))
 
 
-def nova_api_away(row: Row) -> None:  # guard: Intake.handle raises, and the event stays
-    row.bench.site.world.mishaps.order("reset")
+def nova_api_away(row: Row) -> None:  # guard: what Nova's silence raises, and the event stays
+    row.bench.site.world.mishaps.order("reset", path="/servers/")
     row.all_the_same(EventKind.SERVER_CRASHED)
+    row.bench.site.world.mishaps.order("reset")
     row.tell(row.bench.host_event(EventKind.NOVA_COMPUTE_DOWN))
 
 
-def a_name_that_could_be_two_hosts(row: Row) -> None:  # guard: AmbiguousHostError in Intake.handle
+def a_name_that_could_be_two_hosts(row: Row) -> None:  # guard: names.match
     bench = row.bench
-    bench.sit_at(replace(bench.desk, host_names=lambda name: match(name, ("c1.a.example", "c1.b.example"))))
+    bench.sit_at(replace(bench.desk, host_names=lambda name: match(name, ("c1.a.example", "c1.b.example")) and HOST))
     row.tell(bench.host_event(EventKind.HOST_FENCED, "c1"))
 
 
