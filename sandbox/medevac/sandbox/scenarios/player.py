@@ -17,7 +17,7 @@ from medevac.sandbox.scenarios.stage import Ground, Stage
 from medevac.sandbox.scenarios.stores import MemoryStore, Store
 from medevac.sandbox.scenarios.timeline import timeline, told
 
-_QUIET = ("taskflow", "medevac", "kazoo")
+_QUIET = ("taskflow", "medevac", "kazoo", "oslo_utils")
 """Loggers whose warnings are no news here: what goes wrong was ordered."""
 
 

@@ -34,6 +34,7 @@ def read_ground(folder: Path) -> Ground:
         policies=read_policies(given.policies),
         cloud=CloudSettings(evacuate_seconds=float(given.evacuation)),
         workers=given.workers,
+        reserved=tuple(host.name for host in given.hosts if host.disabled),
     )
 
 

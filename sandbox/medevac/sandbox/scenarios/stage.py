@@ -48,6 +48,8 @@ class Ground:
     policies: PolicySet
     cloud: CloudSettings
     workers: int = 2
+    reserved: tuple[str, ...] = ()
+    """Hosts that are disabled, and known by that reason as reserved ones."""
 
 
 class Stage:
@@ -60,6 +62,9 @@ class Stage:
         self.world = World(self.loom.now, ground.cloud)
         with self.world.settled() as world:
             cloud_site.build(world, ground.spec)
+            for name in ground.reserved:
+                world.hosts[name].disabled = True
+                world.hosts[name].disabled_reason = ground.site.reserved.reason
         self.bmc = Bmc(self.world)
         self.notifier = FakeNotifier()
         self.prober = FakeProber(self.loom)
@@ -69,6 +74,7 @@ class Stage:
         self._numbers = itertools.count(1)
         self._store = store
         self._zookeeper_back = 0.0
+        self._ahead = 0
         store.open(self.loom.now)
         self.observer: KazooClient = store.client(lambda _: None)
         ensure_layout(self.observer)
@@ -132,14 +138,24 @@ class Stage:
             for process in suspended:
                 process.die()
 
-        self.loom.at(now + SUSPENDED, end_all)
+        self._later(now + SUSPENDED, end_all)
         for _ in suspended:
-            self.loom.at(self._zookeeper_back + RESTART, lambda: (self.start_worker(), None)[1])
+            self._later(self._zookeeper_back + RESTART, self.start_worker)
+
+    def _later(self, when: float, act: Callable[[], object]) -> None:
+        """Let *act* happen at *when*; until then nobody calls it a day."""
+        self._ahead += 1
+
+        def happen() -> None:
+            self._ahead -= 1
+            act()
+
+        self.loom.at(when, happen)
 
     def post(self, event: Event) -> None:
         """Store *event* as an alert agent does: at once, or from its spool when ZooKeeper is back."""
         if self.loom.now() < self._zookeeper_back:
-            self.loom.at(self._zookeeper_back, lambda: self.post(event))
+            self._later(self._zookeeper_back, lambda: self.post(event))
             return
         try:
             bounded(self.observer.create_async(layout.event(event.id), encode(event)))
@@ -196,7 +212,7 @@ class Stage:
 
     def quiet(self) -> bool:
         """Tell whether nothing waits, nothing runs, and nothing is going to be judged again."""
-        if self.loom.busy or self.names(layout.EVENTS) or self.names(layout.BOARD):
+        if self._ahead or self.loom.busy or self.names(layout.EVENTS) or self.names(layout.BOARD):
             return False
         return not any(incident.held_by and incident.again_at for incident in self.witness.incidents())
 

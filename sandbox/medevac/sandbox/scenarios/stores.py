@@ -63,9 +63,15 @@ class HookedClient(KazooClient):  # type: ignore[misc]  # kazoo has no type hint
         super().__init__(hosts=hosts, timeout=_TIMEOUT, connection_retry={"max_tries": -1, "delay": 0.1})
         self._hook = hook
 
-    def _call(self, request: Any, async_object: Any) -> bool:  # noqa: ANN401 - kazoo has no type hints
-        self._hook(request)
-        return bool(super()._call(request, async_object))
+    def _call(self, request: Any, async_object: Any) -> Any:  # noqa: ANN401 - kazoo has no type hints
+        self._hook(self._below_chroot(request))
+        return super()._call(request, async_object)
+
+    def _below_chroot(self, request: Any) -> Any:  # noqa: ANN401 - kazoo has no type hints
+        """Return *request* with paths as its author wrote them."""
+        if hasattr(request, "operations"):
+            return request._replace(operations=[self._below_chroot(each) for each in request.operations])
+        return request._replace(path=self.unchroot(request.path)) if hasattr(request, "path") else request
 
 
 class RealStore:

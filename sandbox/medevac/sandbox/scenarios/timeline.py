@@ -11,6 +11,8 @@ from medevac.sandbox.scenarios.language import Act
 from medevac.sandbox.scenarios.stage import Stage
 
 _WHEN = ("at", "before", "behind")
+_FINE = 180.0
+"""Seconds up to which times are told to five seconds."""
 
 
 def timeline(stage: Stage, acts: list[tuple[float, str]]) -> list[str]:
@@ -20,7 +22,17 @@ def timeline(stage: Stage, acts: list[tuple[float, str]]) -> list[str]:
     lines += [(at, 2, f"incident  {text}") for at, text in _states(stage)]
     lines += [(deed.at, 3, f"{deed.process:<9} {deed.text}{_error(deed.error)}") for deed in stage.witness.deeds]
     ordered = sorted(lines, key=lambda line: (round(line[0], 6), line[1]))
-    return [f"{at - START:+8.1f}s  {text}" for at, _, text in ordered]
+    return [f"{_about(at - START):>8}  {text}" for at, _, text in ordered]
+
+
+def _about(seconds: float) -> str:
+    """Return a time as +M:SS, to five seconds in the first minutes and to half a minute later.
+
+    A golden says what comes after what; a call more or less within a second changes no promise.
+    """
+    step = 5 if seconds < _FINE else 30
+    rounded = int(seconds // step * step)
+    return f"+{rounded // 60}:{rounded % 60:02d}"
 
 
 def told(act: Act) -> str:
