@@ -63,7 +63,8 @@ def carried_out(scene: Scene, before: Standings, deed: Deed, word: str = "") -> 
     if not mine:
         return before
     begun = ports.clock.now()
-    errands = Errands(step, ports, deed, before.at, step.ends_at(before))
+    killed = frozenset(server_id for server_id, server in mine.items() if server.proof is not None)
+    errands = Errands(step, ports, deed, before.at, step.ends_at(before), killed)
     ends = errands.run([planned[server_id] for server_id in mine])
     done = Deeds(word or deed.word, begun, ports.clock.now(), step.brief.host)
     return before.updated(learnt(mine[i], planned[i], end, done) for i, end in ends.items())

@@ -51,6 +51,8 @@ class Case:
     """Seconds since the epoch at which the step before ended: what happened later is this step's doing, or news."""
     asked_at: float = 0.0
     """Of the call; 0 before it."""
+    killed: bool = False
+    """Whether an earlier step of this flow has killed it: that it is off is nobody's wish."""
 
     @property
     def now(self) -> float:
@@ -129,7 +131,10 @@ class Deed:
 @dataclass
 class _Errand:
     planned: PlannedServer
+    first_at: float
+    """Seconds since the epoch at which it was first thought of."""
     begun_at: float
+    """The same, of the present try."""
     asked_at: float | None = None
     unsure: bool = False
     """Whether the call's answer is not known."""
@@ -148,12 +153,14 @@ class Errands:
     since: float
     until: float
     """Seconds since the epoch after which nothing new is begun."""
+    killed: frozenset[str] = frozenset()
+    """The ids of servers that an earlier step has killed."""
     ends: dict[str, End] = field(default_factory=dict)
 
     def run(self, servers: Sequence[PlannedServer]) -> dict[str, End]:
         """Return how it ended for each of *servers*."""
         now = self.ports.clock.now()
-        errands = {server.id: _Errand(server, now) for server in servers}
+        errands = {server.id: _Errand(server, now, now) for server in servers}
         news_at = now
         while errands:
             for server_id, errand in list(errands.items()):
@@ -184,7 +191,9 @@ class Errands:
         seen = self.step.patiently(self.ports, lambda: self.ports.cloud.server(errand.planned.id))
         if seen is None:
             return left("its owner deleted it meanwhile")
-        case = Case(self.ports, self.step.brief, errand.planned, seen, self.since, errand.asked_at or 0.0)
+        planned = errand.planned
+        killed = planned.id in self.killed
+        case = Case(self.ports, self.step.brief, planned, seen, self.since, errand.asked_at or 0.0, killed)
         return self._begin(errand, case) if errand.asked_at is None else self._look(errand, case)
 
     def _mind_what_was_intended(self, errand: _Errand) -> None:
@@ -227,10 +236,18 @@ class Errands:
         if errand.unsure and waited > self.step.brief.settings.grace:
             errand.unsure = False
             if not self.step.patiently(self.ports, lambda: self.deed.left_trace(case)):
-                errand.asked_at, errand.begun_at = None, case.now
-                self._say(errand, "the call without an answer left no trace: it is asked for again")
+                return self._again(errand, case)
         elif waited > self.deed.timeout:
             return failed(f"{self.deed.word} has not ended after {self.deed.timeout:.0f} s")
+        return None
+
+    def _again(self, errand: _Errand, case: Case) -> End | None:
+        """Ask once more, as long as the site is patient with a cloud that does not answer."""
+        why = "the call without an answer left no trace"
+        if case.now - errand.first_at > self.step.brief.settings.patience:
+            return failed(f"{why}, again and again")
+        errand.asked_at, errand.begun_at = None, case.now
+        self._say(errand, f"{why}: it is asked for again")
         return None
 
     def _attempt(self, errand: _Errand, case: Case, act: Callable[[_Errand, Case], End | None]) -> End | None:

@@ -194,7 +194,7 @@ class Rebuild(Deed):
 def owner_stopped(case: Case) -> End | None:
     """Return that it is left, because somebody stopped it since; after a crash Nova itself calls it stopped."""
     state = case.seen.vm_state
-    if state not in OWNER_STOPS or (state == STOPPED and case.brief.failure == CRASHED):
+    if state not in OWNER_STOPS or (state == STOPPED and (case.killed or case.brief.failure == CRASHED)):
         return None
     return left(f"it is {state}, as somebody wants it")
 
