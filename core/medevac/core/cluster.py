@@ -35,6 +35,10 @@ class Node:
     """It should be fenced, and has not been yet."""
     remote: bool
     """A pacemaker_remote node, such as a compute host; otherwise a full cluster node."""
+    standby: bool = False
+    """An operator lets nothing run on it."""
+    maintenance: bool = False
+    """An operator lets Pacemaker keep its hands off it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def _node(found: ET.Element) -> Node:
         online=found.get("online") == "true" and found.get("pending") != "true",
         unclean=found.get("unclean") == "true",
         remote=found.get("type") == REMOTE,
+        standby=found.get("standby") == "true",
+        maintenance=found.get("maintenance") == "true",
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from medevac.core import layout
+from medevac.core.cluster import parse_status
 from medevac.core.event import EventKind
 from medevac.core.handled import Outcome
 from medevac.core.incident import IncidentState
@@ -21,6 +23,8 @@ from medevac.workers.engine.persistence import FencedBackend
 from medevac.workers.recovery import Recovery
 from tests.component.brakes.conftest import MakeYard
 from tests.component.brakes.yard import Yard
+
+STATUS = Path(__file__).parents[2] / "data" / "pacemaker-status"
 
 
 def disarmed(yard: Yard, scope: str = "cloud", mode: Mode = Mode.FREEZE, lasts: float = 0.0) -> Disarm:
@@ -213,6 +217,17 @@ def test_novas_disabled_reason_announces_a_stop_when_it_says_so(make_yard: MakeY
     yard.bench.site.cloud.set_enabled(service, enabled=False, reason=reason)
     yard.lose("az1-c1")
     assert yard.held() == (["az1-c1"] if held else [])
+
+
+@pytest.mark.parametrize("attribute", ["standby", "maintenance"])
+def test_pacemakers_own_word_announces_a_stop(make_yard: MakeYard, attribute: str) -> None:
+    yard = make_yard()
+    captured = (STATUS / "history.xml").read_text().replace("compute1", "az1-c1").replace("compute2", "az1-c2")
+    before, name, after = captured.partition('name="az1-c1"')
+    yard.cluster = parse_status(before + name + after.replace(f'{attribute}="false"', f'{attribute}="true"', 1))
+    yard.lose("az1-c1", "az1-c2")
+    assert yard.going() == ["az1-c2"]
+    assert f"az1-c1 is in {attribute} in Pacemaker, but 3 of its servers" in yard.incident("az1-c1").reason
 
 
 def test_an_order_to_hold_outlives_the_end_of_a_maintenance(make_yard: MakeYard) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 
 from kazoo.client import KazooClient
 
+from medevac.core.cluster import Status
 from medevac.core.event import EventKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.workers import board_view, incidents
 from medevac.workers.brakes import Brakes
+from medevac.workers.brakes.cluster import ClusterWord
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.brakes.orders import Given
 from medevac.workers.engine.conductor import Conductor
@@ -31,12 +33,17 @@ SERVERS = 3
 """On each host."""
 
 
+QUIET = Status("2.1.5", quorum=True, nodes={}, fencings=())
+
+
 @dataclass
 class Yard:
     """A site in memory on a real ZooKeeper; its clock moves only when somebody waits."""
 
     bench: Bench
     settings: BrakeSettings
+    cluster: Status = QUIET
+    """What Pacemaker says of itself."""
 
     @classmethod
     def built(cls, client: KazooClient, folder: Path, zones: Mapping[str, int], settings: BrakeSettings) -> Yard:
@@ -58,7 +65,8 @@ class Yard:
     def new_leader(self) -> None:
         """Let another process lead triage: nothing but ZooKeeper knows what was before."""
         site = self.bench.site
-        brakes = Brakes(self.client, site.cloud, site.clock, self.settings, notifier=site.notifier)
+        cluster = ClusterWord(lambda: self.cluster, str, site.clock)
+        brakes = Brakes(self.client, site.cloud, site.clock, self.settings, notifier=site.notifier, cluster=cluster)
         self.bench.sit_at(replace(self.bench.desk, brakes=brakes))
 
     def lose(self, *hosts: str, kind: EventKind = EventKind.HOST_DOWN) -> None:

@@ -64,6 +64,13 @@ class BrakeSettings:
         default=("*maint*", "*planned*", "*upgrade*", "*reboot*", "*drain*", "*decommission*"),
         metadata=said("Words in the disabled_reason of a compute service that announce a planned stop, as patterns."),
     )
+    cluster: str = field(
+        default="",
+        metadata=said(
+            "How Pacemaker is asked whether a host is in standby or maintenance: `here`, or the words before crm_mon, "
+            "such as `ssh ctl-1`. Without it nobody asks."
+        ),
+    )
     page: tuple[str, ...] = field(
         default=(),
         metadata=said("Whom to tell, by names of `notify`, when a storm or a maintenance holds something; once each."),

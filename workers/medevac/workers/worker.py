@@ -21,6 +21,7 @@ from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
 from medevac.workers import roll
 from medevac.workers.brakes import Brakes
+from medevac.workers.brakes.cluster import word_of
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.fencing.rounds import Pace as RoundsPace
@@ -155,6 +156,7 @@ class Worker:
                 self._site.brakes,
                 names,
                 notifier=AppriseNotifier(self._site.notify),
+                cluster=word_of(self._site.brakes.cluster, self._site.pacemaker_name, self._clock),
             ),
             rules=self._site.triage,
         )

@@ -38,12 +38,17 @@ class Announcement:
 
 
 def announced(
-    host: str, service: HostService | None, marks: Iterable[Maintenance], patterns: Sequence[str]
+    host: str, service: HostService | None, marks: Iterable[Maintenance], patterns: Sequence[str], planned: str
 ) -> Announcement | None:
-    """Return the announcement that *host* is worked on: our own mark, or the reason its service is disabled for."""
+    """Return the announcement that *host* is worked on: our own mark, Pacemaker's, or why its service is disabled.
+
+    *planned* is standby or maintenance where Pacemaker says so.
+    """
     for mark in marks:
         if mark.host == host:
             return Announcement(f"{host} is in maintenance by {mark.by} ({mark.reason})", mark.until)
+    if planned:
+        return Announcement(f"{host} is in {planned} in Pacemaker")
     if service is None or service.enabled or service.disabled_reason.startswith(OURS):
         return None
     said = service.disabled_reason.casefold()

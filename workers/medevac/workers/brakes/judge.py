@@ -11,6 +11,7 @@ from medevac.core.incident import Incident
 from medevac.flows.estate import HostService
 from medevac.flows.ports import Clock, Cloud, JournalOnly, Notifier
 from medevac.workers.brakes import announced, domains, history, marks, orders, rules
+from medevac.workers.brakes.cluster import ClusterWord
 from medevac.workers.brakes.facts import Facts, Reader
 from medevac.workers.brakes.history import History, Ledger
 from medevac.workers.brakes.marks import Mode, Place
@@ -43,8 +44,13 @@ class Brakes:
         host_names: Callable[[str], str] = lambda name: name,
         *,
         notifier: Notifier | None = None,
+        cluster: ClusterWord | None = None,
     ) -> None:
-        """Judge by *settings*; *host_names* gives Nova's name of a host for anybody's; *notifier* tells people."""
+        """Judge by *settings*.
+
+        *host_names* gives Nova's name of a host for anybody's; *notifier* tells people; *cluster* knows of standby.
+        """
+        self._cluster = cluster
         self._client = client
         self._cloud = cloud
         self._clock = clock
@@ -106,7 +112,8 @@ class Brakes:
         if incident.released or _is_return(incident):
             return None
         known = marks.maintenances(self._client, now)
-        said = announced.announced(host, service, known, self._settings.maintenance)
+        planned = self._cluster.planned(host) if self._cluster else ""
+        said = announced.announced(host, service, known, self._settings.maintenance, planned)
         was_held = incident.held_by == announced.HELD_BY
         home = announced.back(host, service, incident.opened_at) if said or was_held else ""
         if home and incident.subject.kind is not SubjectKind.SERVER:
