@@ -76,6 +76,7 @@ def test_a_port_that_opens_lets_those_go_that_wait_for_it(version: str) -> None:
 
 def test_a_guest_of_which_nobody_knows_lets_the_time_out_decide() -> None:
     recovery = Tiers("app-1", "db-1")
+    recovery.without_agent("db-1")
     recovery.run(tier("app", after("db", Ready(Readiness.GUEST), timeout=90)), tier("db"))
     assert 90 <= recovery.started()["app-1"] < 110
     assert (
@@ -87,9 +88,17 @@ def test_a_guest_of_which_nobody_knows_lets_the_time_out_decide() -> None:
 
 def test_a_guest_that_speaks_is_believed() -> None:
     recovery = Tiers("app-1", "db-1")
+    recovery.without_agent("db-1")
     recovery.site.prober.let_guest_speak(recovery.server("db-1").id, START + 20)
     recovery.run(tier("app", after("db", Ready(Readiness.GUEST))), tier("db"))
     assert 20 <= recovery.started()["app-1"] < 30
+
+
+def test_a_guest_agent_is_asked_through_libvirt_on_the_host_where_its_server_has_arrived() -> None:
+    recovery = Tiers("app-1", "db-1")
+    recovery.run(tier("app", after("db", Ready(Readiness.GUEST), timeout=90)), tier("db"))
+    assert recovery.started()["app-1"] < 90
+    assert_clean(recovery)
 
 
 @VERSIONS

@@ -18,7 +18,7 @@ from medevac.flows.policy.language import (
     Ready,
     Verify,
 )
-from medevac.sandbox.cloud.model import verdict
+from medevac.sandbox.cloud.model import guests, verdict
 from medevac.sandbox.fakes import START
 from tests.unit.flows.recovering import Recovery
 
@@ -68,6 +68,10 @@ class Tiers(Recovery):
         server = self.server(name)
         server.addresses = [f"10.0.0.{server.number}"]
         self.site.prober.open(server.addresses[0], number, START + at)
+
+    def without_agent(self, name: str) -> None:
+        """Let the server have no guest agent."""
+        guests.take_agent(self.world, self.server(name).id)
 
 
 def assert_clean(recovery: Recovery) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from medevac.core.errors import CloudUnavailableError, ConflictError, NotFoundError, RefusedError
 from medevac.core.journal import JournalEntry
 from medevac.flows.evacuation import Wave
+from medevac.flows.guest_agents import guest_answers
 from medevac.flows.journey import Journey
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Ports, Server
@@ -103,11 +104,10 @@ class Marshal:
 
     def _is_ready(self, question: Question, server: Server) -> bool:
         kind, _, port = question[1].partition(":")
-        prober = self._ports.prober
         if kind == "guest":
-            return prober.guest_ready(server.id) is True
+            return guest_answers(self._ports, server)
         if kind == "port":
-            return any(prober.port_open(address, int(port), PROBE) for address in server.addresses)
+            return any(self._ports.prober.port_open(address, int(port), PROBE) for address in server.addresses)
         return True
 
     def _lines(self, changed: Iterable[Journey]) -> list[JournalEntry]:

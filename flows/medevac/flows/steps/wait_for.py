@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from medevac.core.errors import HypervisorUnavailableError
+from medevac.flows.guest_agents import guest_answers
 from medevac.flows.health import is_over, service_runs
 from medevac.flows.plan import Outcome, Plan, PlannedServer, Verdict
 from medevac.flows.policy.deeds import GuestSeen, HostSeen, InVain, Seen
 from medevac.flows.policy.language import Result, WaitFor
-from medevac.flows.ports import Ports, Server
+from medevac.flows.ports import Ports
 from medevac.flows.standing import Standing, Standings
 from medevac.flows.steps.act import IN_PLACE, Scene, closed, seen_back
 from medevac.flows.steps.staged import PolicyStep, Seat
@@ -78,7 +78,7 @@ class Await(PolicyStep):
         if wanted.port is not None:
             return any(ports.prober.port_open(address, wanted.port, PROBE) for address in seen.addresses)
         if wanted.guest is GuestSeen.READY:
-            return ports.prober.guest_ready(server_id) is True or _pings(ports, seen)
+            return guest_answers(ports, seen)
         return wanted.server is not None and seen.vm_state == wanted.server.value and not seen.task_state
 
     def _judged(self, server: Standing, planned: PlannedServer, so: bool, ports: Ports) -> Standing:  # noqa: FBT001 - the result
@@ -107,10 +107,3 @@ def told(wanted: WaitFor) -> str:
     if wanted.server is not None:
         return f"each server to be {wanted.server.value}"
     return f"port {wanted.port} to answer" if wanted.port is not None else "each guest to answer"
-
-
-def _pings(ports: Ports, seen: Server) -> bool:
-    try:
-        return ports.hypervisor.ping_guest(seen.host, seen.id, PROBE) is True
-    except HypervisorUnavailableError:
-        return False

@@ -56,7 +56,12 @@ def find(world: World, host: str, server_id: str) -> Guest | None:
 
 def define(world: World, server_id: str, host: str) -> Guest:
     """Return the guest of a server on *host*, which is made (off) when there is none."""
-    return world.guests.setdefault(host, {}).setdefault(server_id, Guest(server_id, host))
+    here = world.guests.setdefault(host, {})
+    if server_id not in here:
+        # Whether there is an agent is a matter of what is on its disk, which goes with it.
+        copies = [guests[server_id] for guests in world.guests.values() if server_id in guests]
+        here[server_id] = Guest(server_id, host, has_agent=all(copy.has_agent for copy in copies))
+    return here[server_id]
 
 
 def start(world: World, server_id: str, host: str, why: str) -> None:
