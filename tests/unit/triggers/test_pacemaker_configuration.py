@@ -118,3 +118,38 @@ def test_one_release_is_known_for_fencing_planned_stops(version: str, notes: int
 )
 def test_durations_are_read_as_pacemaker_writes_them(text: str, length: float | None) -> None:
     assert seconds(text) == length
+
+
+def changed(old: str, new: str) -> Configuration:
+    assert old in CAPTURED
+    return with_alert(configuration=CAPTURED.replace(old, new, 1))
+
+
+def test_a_device_that_is_stopped_can_fence_nobody() -> None:
+    head = '<primitive id="fence-compute1" class="stonith" type="fence_medevac_test">'
+    meta = '<meta_attributes id="m"><nvpair id="t" name="target-role" value="Stopped"/></meta_attributes>'
+    found = changed(head, head + meta)
+    assert any(
+        "it is stopped, and can fence nobody: compute1" in each.problem for each in about(found, "fence-compute1")
+    )
+    assert any("no fence device covers it" in each.problem for each in about(found, "compute1"))
+
+
+def test_a_device_that_does_something_else_when_asked_for_off_is_named() -> None:
+    found = changed('name="pcmk_reboot_action" value="off"', 'name="pcmk_off_action" value="reboot"')
+    assert any("switch compute1 off, it does 'reboot'" in each.problem for each in about(found, "fence-compute1"))
+
+
+@pytest.mark.parametrize(("devices", "bad"), [("fence-compute1", ""), ("gone", "gone"), ("fence-node1", "fence-node1")])
+def test_a_fencing_level_that_names_devices_which_cannot_fence_the_host_is_named(devices: str, bad: str) -> None:
+    level = f'<fencing-level id="l" target="compute1" index="1" devices="{devices}"/>'
+    found = changed("</resources>", f"</resources><fencing-topology>{level}</fencing-topology>")
+    said = [each.problem for each in about(found, "compute1")]
+    assert said == ([f"fencing level 1 names {bad}, which cannot fence it"] if bad else [])
+
+
+@pytest.mark.parametrize(("operation", "notes"), [("", 1), ('<op id="s" name="start" timeout="120s"/>', 0)])
+def test_a_nova_compute_without_a_long_start_is_noted(operation: str, notes: int) -> None:
+    primitive = f'<primitive id="compute" class="systemd" type="nova-compute"><operations>{operation}</operations>'
+    found = changed("</resources>", f"{primitive}</primitive></resources>")
+    assert [each.grave for each in about(found, "compute")] == [False] * notes

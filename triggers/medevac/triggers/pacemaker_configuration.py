@@ -28,6 +28,10 @@ DEFAULT_ALERT = 30.0
 SLOW = 10.0
 """Seconds: a silent death is noticed after the monitor's interval and time-out together, at worst."""
 LONG_START = 20.0
+DEFAULT_START = 20.0
+"""Seconds that Pacemaker gives the start of a resource that says nothing of it."""
+COMPUTE_START = 60.0
+"""Seconds that nova-compute may need while its message bus is busy."""
 _STAMP = "%Y-%m-%dT%H:%M:%S.%06N%z"
 _UNITS = {"us": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3, "": 1.0, "s": 1.0, "sec": 1.0}
 _UNITS |= {"m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0}
@@ -89,7 +93,13 @@ class Configuration:
 
     def advice(self) -> tuple[Advice, ...]:
         """Return everything that is not as it should be, the alert first."""
-        return (*self._on_alert(), *self._on_cluster(), *self._on_remotes(), *self._on_devices())
+        return (
+            *self._on_alert(),
+            *self._on_cluster(),
+            *self._on_remotes(),
+            *self._on_devices(),
+            *self._on_compute(),
+        )
 
     def _on_alert(self) -> Iterator[Advice]:
         alert = self.alert()
@@ -120,9 +130,33 @@ class Configuration:
             name = remote.get("id", "")
             yield from _on_monitor(name, remote)
             yield from _on_start(name, remote)
-            if not any(_covers(device, name) for device in self._devices()):
+            if not any(_covers(device, name) and not _is_stopped(device) for device in self._devices()):
                 problem = "no fence device covers it: its death can never be acted on"
                 yield Advice(name, problem, "add one with pcmk_host_list")
+        yield from self._on_levels({remote.get("id", "") for remote in remotes})
+
+    def _on_levels(self, remotes: set[str]) -> Iterator[Advice]:
+        """Advise about levels of the fencing topology, which take the place of a host's other devices."""
+        known = {device.get("id", ""): device for device in self._devices()}
+        for level in self._root.iterfind("./configuration/fencing-topology/fencing-level"):
+            host = level.get("target", "")
+            named = re.split(r"[\s,;]+", level.get("devices", ""))
+            bad = [name for name in named if name not in known or not _covers(known[name], host)]
+            if host in remotes and bad:
+                problem = f"fencing level {level.get('index')} names {', '.join(bad)}, which cannot fence it"
+                yield Advice(host, problem, "name devices that have it in pcmk_host_list or pcmk_host_map")
+
+    def _on_compute(self) -> Iterator[Advice]:
+        """Advise about nova-compute where the cluster runs it: a start that is cut off leaves it down for good."""
+        for resource in self._root.iterfind("./configuration/resources//primitive"):
+            start = _operation(resource, "start")
+            timeout = seconds(start.get("timeout", "")) if start is not None else None
+            if "nova-compute" in resource.get("type", "") and (timeout or DEFAULT_START) < COMPUTE_START:
+                problem = (
+                    f"a start of nova-compute that takes over {timeout or DEFAULT_START:g} s leaves it down for good"
+                )
+                remedy = f"set op start timeout={COMPUTE_START:g}s"
+                yield Advice(resource.get("id", ""), problem, remedy, grave=False)
 
     def _on_devices(self) -> Iterator[Advice]:
         remotes = [remote.get("id", "") for remote in self._remotes()]
@@ -136,6 +170,8 @@ class Configuration:
                     f"it reboots {', '.join(covered)}: nova-compute comes back while servers are being evacuated",
                     "set pcmk_reboot_action=off on it",
                 )
+            if covered:
+                yield from _on_device(device, covered)
 
     def _options(self) -> dict[str, str]:
         found = self._root.iterfind("./configuration/crm_config/cluster_property_set/nvpair")
@@ -204,6 +240,21 @@ def _on_start(name: str, remote: ET.Element) -> Iterator[Advice]:
         told = f"{timeout:g} s" if timeout is not None else "60 s, by default,"
         problem = f"when it dies together with the node that holds its connection, {told} pass before it is noticed"
         yield Advice(name, problem, "set op start timeout=15s")
+
+
+def _on_device(device: ET.Element, covered: list[str]) -> Iterator[Advice]:
+    name, hosts = device.get("id", ""), ", ".join(covered)
+    if _is_stopped(device):
+        yield Advice(
+            name, f"it is stopped, and can fence nobody: {hosts}", "pcs resource enable, or remove target-role"
+        )
+    action = _values(device, "instance_attributes").get("pcmk_off_action", "off")
+    if action not in {"off", "poweroff"}:
+        yield Advice(name, f"asked to switch {hosts} off, it does {action!r}", "remove pcmk_off_action")
+
+
+def _is_stopped(device: ET.Element) -> bool:
+    return _values(device, "meta_attributes").get("target-role", "").lower() == "stopped"
 
 
 def _operation(resource: ET.Element, name: str) -> ET.Element | None:
