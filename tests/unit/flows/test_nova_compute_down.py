@@ -46,7 +46,7 @@ def test_by_default_somebody_is_paged_where_it_stays_away_and_the_host_stays_dis
     living = Living(DOWN, "a", "b")
     living.answer()
     assert [sent.target for sent in living.site.notifier.sent] == ["page"]
-    assert living.site.log.state == "parked"
+    assert living.site.log.state == "held"
     assert "nova-compute on dead is still down" in living.site.log.reason
     forced, disabled, reason = living.service()
     assert (forced, disabled) == (False, True)
@@ -195,3 +195,15 @@ def test_a_ceiling_holds_for_every_step() -> None:
     assert living.site.hypervisor.asked == []
     assert "policy everyone allows no more than migrate for it" in living.told()
     assert living.hosts() == {"a": ILL}
+
+
+def test_a_held_incident_that_is_set_going_again_when_the_service_is_back_enables_the_host() -> None:
+    living = Living(DOWN, "a")
+    living.answer()
+    assert living.site.log.state == "held"
+    with living.world.settled() as world:
+        machines.start_compute(world, ILL)
+    living.answer()
+    assert living.site.log.state == "recovered"
+    assert living.service() == (False, False, None)
+    assert len(living.site.notifier.sent) == 1

@@ -9,10 +9,13 @@ from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.capacity import CAPACITY, lacks_only_capacity, try_again_at
+from medevac.flows.health import SERVICES, is_over
 from medevac.flows.plan import LeftServer, Outcome, Plan, Verdict
 from medevac.flows.ports import Ports
 from medevac.flows.steps.base import Step
 
+OPERATOR = "operator"
+"""What holds an incident that only its end, or a human, lets go (see Incident.held_by)."""
 NAMED = 5
 """How many servers a reason names before it only counts."""
 
@@ -46,8 +49,12 @@ class Report(Step):
         again_at = 0.0
         if state is IncidentState.PARKED and lacks_only_capacity(read, [*outcomes.values()], verdicts, remarks):
             again_at = try_again_at(self.brief, now)
+        held_by = CAPACITY if again_at else ""
         if again_at:
             state, reason = IncidentState.HELD, f"{reason}. Tried again in {again_at - now:.0f} s: hosts may have room"
+        elif state is IncidentState.PARKED and self._goes_on(ports):
+            state, held_by = IncidentState.HELD, OPERATOR
+            reason = f"{reason}. Held until it runs again, or somebody releases it"
         self.say(ports, reason)
         ports.log.finish(
             state.value,
@@ -64,9 +71,13 @@ class Report(Step):
                 "policies": [_summary(policy, rows) for policy in self._policies],
                 "servers": rows,
             },
-            held_by=CAPACITY if again_at else "",
+            held_by=held_by,
             again_at=again_at,
         )
+
+    def _goes_on(self, ports: Ports) -> bool:
+        """Tell whether a service is still away that may come back: then the incident is not over either."""
+        return self.brief.failure in SERVICES and not is_over(ports, self.brief)
 
     def _read(self, cls: Any, what: str, results: Mapping[str, Any]) -> Iterable[Any]:  # noqa: ANN401 - a class
         for policy in self._policies:
@@ -117,7 +128,7 @@ def _summary(policy: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "policy": policy,
         "servers": len(mine),
-        "recovered": len(downs),
+        "recovered": sum(row["result"] == "recovered" for row in mine),
         "first_down_seconds": downs[0] if downs else None,
         "last_down_seconds": downs[-1] if downs else None,
     }
