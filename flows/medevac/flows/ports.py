@@ -127,8 +127,9 @@ class Cloud(Protocol):
 
         Disabling leaves a service alone that was disabled before (*service*.enabled is false): an operator's reason is
         never overwritten.  Enabling takes no *reason*, and whoever calls it has made sure that the mark is ours.
-        Servers on the host stay where they are.  Nova waits up to rpc_response_timeout (60 s) for a dead service that
-        it still believes up: CloudUnavailableError then, although it is disabled.  Raises CellDownError as `take_out`.
+        Servers on the host stay where they are.  Nova lets the caller of every such request wait for a dead service
+        that it still believes up (60 s), after it has written; the answer is not waited for.  Raises CellDownError as
+        `take_out`.
         """
 
     def reset_state(self, server_id: str, state: str) -> None:

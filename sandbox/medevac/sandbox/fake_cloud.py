@@ -162,11 +162,16 @@ class FakeCloud:
         self._update(service, ServiceUpdate(status, reason, original.forced_down))
 
     def set_enabled(self, service: ports.HostService, enabled: bool, reason: str) -> None:  # noqa: FBT001 - as the port says
-        """Enable *service*, or disable it unless it was disabled before."""
-        if enabled:
-            self._update(service, ServiceUpdate("enabled"))
-        elif service.enabled:
-            self._update(service, ServiceUpdate("disabled", reason[:_LONGEST_REASON] or None))
+        """Enable *service*, or disable it unless it was disabled before; a lost answer is looked up."""
+        if not enabled and not service.enabled:
+            return
+        told = reason[:_LONGEST_REASON] or None
+        try:
+            self._update(service, ServiceUpdate("enabled") if enabled else ServiceUpdate("disabled", told))
+        except CloudUnavailableError:
+            found = self.host_service(service.host)
+            if found is None or found.enabled != enabled:
+                raise
 
     def reset_state(self, server_id: str, state: str) -> None:
         """Set the vm_state of a server and clear its task."""

@@ -128,6 +128,9 @@ class RigStage:
     def lose_control(self, binary: str) -> AbstractContextManager[None]:
         pytest.skip(f"a real Nova takes a minute to see that {binary} is gone")
 
+    def lose_answers(self, kind: str, path: str) -> AbstractContextManager[None]:
+        pytest.skip(f"nobody stands between us and a real Nova who could do {kind} to {path}")
+
     def _bring_to(self, server_id: str, vm_state: str) -> None:
         self._await_state(server_id, "active")
         acts: dict[str, Callable[[], object]] = {

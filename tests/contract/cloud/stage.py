@@ -59,6 +59,9 @@ class Stage(Protocol):
     def lose_control(self, binary: str) -> AbstractContextManager[None]:
         """Take every process of *binary* of the control plane away, as long as the context lasts."""
 
+    def lose_answers(self, kind: str, path: str) -> AbstractContextManager[None]:
+        """Let writes to *path* go wrong: lost or status (done; no answer, or a 503), or reset (not done)."""
+
 
 def until(stage: Stage, look: Callable[[], T | None], what: str) -> T:
     """Return what *look* finds, as soon as it finds anything; fail the test when *stage* runs out of patience."""

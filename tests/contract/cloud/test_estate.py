@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from medevac.core.errors import CloudUnavailableError
 from medevac.flows.estate import CONDUCTOR, SCHEDULER
 from tests.contract.cloud.stage import Stage, at_rest, moved, service
 
@@ -77,3 +78,16 @@ def test_enabling_does_not_lift_a_force_down(stage: Stage) -> None:
     stage.cloud.set_enabled(service(stage, stage.hosts[0]), True, "")
     found = service(stage, stage.hosts[0])
     assert (found.enabled, found.forced_down, found.state) == (True, True, "down")
+
+
+@pytest.mark.parametrize("kind", ["lost", "status"])
+def test_an_answer_that_is_lost_is_looked_up(stage: Stage, kind: str) -> None:
+    with stage.lose_answers(kind, "/os-services/"):
+        stage.cloud.set_enabled(service(stage, stage.hosts[0]), False, OURS)
+    assert not service(stage, stage.hosts[0]).enabled
+
+
+def test_an_order_that_never_arrived_is_an_error(stage: Stage) -> None:
+    with stage.lose_answers("reset", "/os-services/"), pytest.raises(CloudUnavailableError):
+        stage.cloud.set_enabled(service(stage, stage.hosts[0]), False, OURS)
+    assert service(stage, stage.hosts[0]).enabled

@@ -105,6 +105,14 @@ class WorldStage:
         with self._world.settled() as world:
             control.bring_up(world, binary)
 
+    @contextmanager
+    def lose_answers(self, kind: str, path: str) -> Iterator[None]:
+        with self._world.settled() as world:
+            world.mishaps.order(kind, method="PUT", path=path, after=kind == "status")
+        yield
+        with self._world.settled() as world:
+            world.mishaps.withdraw()
+
     def _bring_to(self, server_id: str, vm_state: str) -> None:
         if vm_state == "stopped":
             actions.stop(self._world, server_id, by_owner=True)

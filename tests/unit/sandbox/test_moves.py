@@ -37,13 +37,35 @@ def test_a_cold_migration_runs_nowhere_for_a_while_and_can_be_reverted(town: Tow
 
 
 @pytest.mark.parametrize("fault", [machines.kill_compute, machines.cut_network, machines.freeze_libvirt])
-def test_a_live_migration_from_a_host_that_does_nothing_stays_under_way(town: Town, fault: Fault) -> None:
+def test_a_live_migration_from_a_host_that_does_not_answer_fails_after_a_minute(town: Town, fault: Fault) -> None:
     server = town.server()
     fault(town.world, "h1")
     town.cloud.live_migrate(server.id)
     town.passes(30.0)
     (record,) = town.cloud.migrations_of(server.id)
-    assert (record.live, server.task_state, town.runs_on(server)) == (True, "migrating", ("h1",))
+    assert (record.live, record.destination, server.task_state) == (True, "", "migrating")
+    town.passes(60.0)
+    (record,) = town.cloud.migrations_of(server.id)
+    assert (record.status, server.task_state, town.runs_on(server)) == ("error", None, ("h1",))
+
+
+def test_a_live_migration_whose_source_dies_half_way_stays_under_way(town: Town) -> None:
+    server = town.server()
+    town.cloud.live_migrate(server.id)
+    town.passes(1.0)
+    machines.kill_compute(town.world, "h1")
+    town.passes(100.0)
+    (record,) = town.cloud.migrations_of(server.id)
+    assert (record.status, server.task_state, town.runs_on(server)) == ("running", "migrating", ("h1",))
+
+
+def test_a_rebuild_that_waited_for_nova_compute_ends_in_error(town: Town) -> None:
+    server = town.server()
+    machines.kill_compute(town.world, "h1")
+    town.cloud.rebuild(server.id)
+    machines.start_compute(town.world, "h1")
+    town.passes(1.0)
+    assert (server.vm_state, server.task_state, server.disks_made) == ("error", "rebuilding", 1)
 
 
 def test_a_live_migration_without_libvirt_at_its_source_is_rolled_back(town: Town) -> None:

@@ -58,11 +58,15 @@ class NovaClient:
                 return
             asked["marker"] = str(page[-1][marker])
 
-    def put(self, path: str, body: Json, doing: str) -> None:
-        """Send *body* to *path*; the caller vouches that sending it twice does no harm."""
+    def put(self, path: str, body: Json, doing: str, limit: float | None = None) -> None:
+        """Send *body* to *path*; the caller vouches that sending it twice does no harm.
+
+        *limit*: seconds to wait for the answer, where that is less than usual.
+        """
         client = self._client(self.versions.acts)
+        bounds = {} if limit is None else {"timeout": limit}
         with answered(doing):
-            client.client.put(path, body=body)
+            client.client.put(path, body=body, **bounds)
 
     def groups(self, doing: str) -> Iterator[list[Json]]:
         """Yield the pages of the server groups of all projects.

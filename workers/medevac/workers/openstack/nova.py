@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from novaclient.v2.servers import REBOOT_HARD
 
-from medevac.core.errors import CellDownError, NotFoundError, RefusedError
+from medevac.core.errors import CellDownError, CloudUnavailableError, NotFoundError, RefusedError
 from medevac.flows.estate import CONDUCTOR, SCHEDULER
 from medevac.flows.ports import HostService, Migration, Server, ServerGroup
 from medevac.workers.openstack.client import NovaClient
@@ -20,6 +20,8 @@ from medevac.workers.openstack.session import CloudSession, open_session
 from medevac.workers.openstack.times import to_nova
 
 _LONGEST_REASON = 255
+_SOON = 8.0
+"""Seconds within which a living nova-compute has confirmed that its host is disabled, or enabled."""
 
 
 def connect(cloud: str | None = None) -> NovaCloud:
@@ -149,13 +151,22 @@ class NovaCloud:
         self._update(service, wanted, f"put {service.host} back into service")
 
     def set_enabled(self, service: HostService, enabled: bool, reason: str) -> None:  # noqa: FBT001 - as the port says
-        """Enable *service*, or disable it: one request, and none for a service that was disabled before."""
-        if enabled:
-            self._update(service, {"status": "enabled"}, f"enable {service.host}")
-        elif service.enabled:
-            wanted: Json = {"status": "disabled"}
-            wanted |= {"disabled_reason": reason[:_LONGEST_REASON]} if reason else {}
-            self._update(service, wanted, f"disable {service.host}")
+        """Enable *service*, or disable it: one request, and none for a service that was disabled before.
+
+        Nova writes first and then waits for nova-compute, up to a minute, each time: where no answer comes soon, one
+        more request looks whether it is written.
+        """
+        if not enabled and not service.enabled:
+            return
+        wanted: Json = {"status": "enabled" if enabled else "disabled"}
+        if reason and not enabled:
+            wanted["disabled_reason"] = reason[:_LONGEST_REASON]
+        try:
+            self._update(service, wanted, f"{'enable' if enabled else 'disable'} {service.host}", _SOON)
+        except CloudUnavailableError:
+            found = self.host_service(service.host)
+            if found is None or found.enabled != enabled:
+                raise
 
     def reset_state(self, server_id: str, state: str) -> None:
         """Set the vm_state of a server and clear its task: one request."""
@@ -223,11 +234,11 @@ class NovaCloud:
         pages = self._nova.pages("/os-migrations", "migrations", query, "uuid", f"list the evacuations from {host}")
         return chain.from_iterable(pages)
 
-    def _update(self, service: HostService, wanted: Json, doing: str) -> None:
+    def _update(self, service: HostService, wanted: Json, doing: str, limit: float | None = None) -> None:
         if not service.id:
             message = f"{doing}: Nova cannot reach the cell of {service.host}, so its service has no id to name it by"
             raise CellDownError(message)
-        self._nova.put(f"/os-services/{service.id}", wanted, doing)
+        self._nova.put(f"/os-services/{service.id}", wanted, doing, limit)
 
     def _assert_cell_answers(self, host: str) -> None:
         service = self.host_service(host)

@@ -66,16 +66,22 @@ def _schedule(world: World, server: Server, migration: Migration, requested: str
         message = "No valid host was found. There are not enough hosts available."
         _give_up(world, server, migration, message, "error")
         return
-    destination.allocate(server.id, server.flavor)
-    migration.destination = destination.name
     job = _Job(world, server, migration, source, destination)
-    hands.tell(world, source.name, functools.partial(_later, job, "prepare", _prepare))
+    if source.acts or (source.alive and source.libvirt == "down"):
+        _later(job, "prepare", _prepare)
+    else:  # as measured: accepted and without a destination, until the question to the source times out
+        world.after(world.settings.rpc_seconds, functools.partial(_prepare, job))
 
 
 def _prepare(job: _Job) -> None:
     """Let the source ask the destination to make ready (pre_live_migration)."""
+    job.destination.allocate(job.server.id, job.server.flavor)
+    if not job.source.acts:
+        _fail(job, f"Migration pre-check error: {job.source.name} has not answered", "error")
+        return
     if not _goes_on(job):
         return
+    job.migration.destination = job.destination.name
     if not job.destination.acts or take(job.world.mishaps.refuse_claims, job.destination.name):
         _fail(job, f"{job.destination.name} cannot take the server", "error")
         return
@@ -105,9 +111,6 @@ def _goes_on(job: _Job) -> bool:
     if job.server.deleted or job.server.task_state != "migrating":
         set_status(job.world, job.migration, "error")
         job.destination.release(job.server.id)
-        return False
-    if job.source.libvirt == "down" and job.source.alive:
-        _fail(job, f"Connection to the hypervisor is broken on host: {job.source.name}", "error")
         return False
     return job.source.acts
 

@@ -34,7 +34,11 @@ def reimage(world: World, server_id: str, image_id: str, request_id: str = "") -
 
 def _carry_out(world: World, server: Server, host: str, *, stops: bool) -> None:
     works = world.hosts[host].alive and world.hosts[host].libvirt != "hung"
-    if server.host != host or server.task_state != "rebuilding" or server.deleted or not works:
+    if server.host != host or server.deleted or not works:
+        return
+    if server.task_state != "rebuilding":
+        if server.vm_state == "error":  # nova-compute was away, found it half-way, and takes the order up in vain
+            server.task_state = "rebuilding"
         return
     error = hands.obstacle(world, host, ACTION)
     if error is None:

@@ -55,7 +55,7 @@ def by_service_id(world: World, service_id: str) -> Host:
 def update(world: World, host: Host, change: ServiceUpdate) -> float:
     """Change the service, all of it or nothing, and return for how many seconds the call hangs.
 
-    Disabling a dead service that still counts as up waits for it in vain, the first time.  Raises Nova's 400s.
+    Disabling a dead service that still counts as up waits for it in vain, each time.  Raises Nova's 400s.
     """
     if change.status == "enabled" and change.disabled_reason:
         raise bad_request("Specifying 'disabled_reason' with status 'enabled' is invalid.")
@@ -63,14 +63,13 @@ def update(world: World, host: Host, change: ServiceUpdate) -> float:
         raise bad_request("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
     if change.forced_down is False:
         _check_for_evacuations(world, host)
-    flips = change.status is not None and host.disabled != (change.status == "disabled")
     if change.status is not None:
         host.disabled = change.status == "disabled"
         host.disabled_reason = change.disabled_reason if host.disabled else None
     if change.forced_down is not None:
         host.forced_down = change.forced_down
     host.changed_at = world.now
-    in_vain = flips and is_up(world, host) and not host.alive
+    in_vain = change.status is not None and is_up(world, host) and not host.alive
     return world.settings.rpc_seconds if in_vain else 0.0
 
 
