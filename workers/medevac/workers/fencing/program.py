@@ -44,12 +44,13 @@ class Program:
     def ask(self, action: str, case: Case, states: Sequence[str]) -> tuple[str, str]:
         """Return the state, one of *states*, and the details.  Raises FencingError for every other answer."""
         secrets = {name: read_secret(name, reference) for name, reference in self.secret_options.items()}
+        filled = {name: value.replace("{host}", case.host) for name, value in self.options.items()}
         told = {
             "action": action,
             "host": case.host,
             "incident": case.incident,
             "failed_at": case.failed_at,
-            "options": {**self.options, **secrets},
+            "options": {**filled, **secrets},
         }
         try:
             ran = run([self.path], json.dumps(told) + "\n", self.timeout)
