@@ -102,6 +102,24 @@ def test_no_more_hosts_are_recovered_at_once_than_the_cap_allows(make_yard: Make
     assert len(yard.going()) == 2
 
 
+def test_a_recovery_that_is_on_hold_takes_no_share(make_yard: MakeYard) -> None:
+    yard = make_yard(hosts_at_once=1)
+    yard.lose("az1-c1")
+    orders.hold(yard.client, "host.down:az1-c1:1", yard.said())
+    yard.bench.pass_time(5)
+    yard.lose("az2-c1")
+    assert yard.going() == ["az1-c1", "az2-c1"]
+
+
+def test_hosts_on_which_something_fails_are_not_taken_for_dead(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=3)
+    yard.bench.post(*(yard.bench.host_event(EventKind.HOST_DEGRADED, host) for host in zone(3)))
+    yard.bench.triage.settle_waiting()
+    yard.bench.pass_time(5)
+    yard.lose("az1-c1")
+    assert yard.incident("az1-c1").state is IncidentState.RECOVERING
+
+
 def test_fencings_of_one_window_are_limited_and_hosts_that_others_fenced_go(make_yard: MakeYard) -> None:
     yard = make_yard(fencings=2, hosts_at_once=50, least=100)
     yard.lose(*zone(4))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from medevac.flows.estate import HostService
@@ -16,7 +16,7 @@ def rack_of(host: str, racks: Mapping[str, Sequence[str]]) -> str:
     return next((name for name, patterns in racks.items() if _covers(patterns, host)), "")
 
 
-def place_of(service: HostService, aggregates: Mapping[str, Sequence[str]], settings: BrakeSettings) -> Place:
+def place_of(service: HostService, aggregates: Mapping[str, Collection[str]], settings: BrakeSettings) -> Place:
     """Return where the host of *service* is."""
     host = service.host
     within = tuple(name for name, hosts in aggregates.items() if host in hosts)

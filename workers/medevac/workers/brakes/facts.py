@@ -26,6 +26,8 @@ class Facts:
     services: tuple[HostService, ...]
     control: Mapping[str, bool]
     aggregates: Mapping[str, tuple[str, ...]]
+    places: tuple[Place, ...]
+    """Where each host is."""
     cut_off: str
     """Why it is we who are cut off; empty when our gateway answers."""
 
@@ -43,10 +45,6 @@ class Facts:
         """Return those of *hosts* that Nova has not heard of since they *failed*; it notices a death late."""
         by_host = {service.host: service for service in self.services}
         return frozenset(each for each in hosts if not back(each, by_host.get(each), failed.get(each, 0.0)))
-
-    def places(self, settings: BrakeSettings) -> tuple[Place, ...]:
-        """Return where all hosts are."""
-        return tuple(domains.place_of(service, self.aggregates, settings) for service in self.services)
 
 
 class Reader:
@@ -72,5 +70,8 @@ class Reader:
         cut_off = gateway.unreachable(self._settings.gateway)
         cloud = self._cloud
         if cut_off:
-            return Facts(now, (), {}, {}, cut_off)
-        return Facts(now, cloud.compute_services(), cloud.control_services(), cloud.aggregates(), "")
+            return Facts(now, (), {}, {}, (), cut_off)
+        services, aggregates = cloud.compute_services(), cloud.aggregates()
+        sets = {name: frozenset(hosts) for name, hosts in aggregates.items()}
+        places = tuple(domains.place_of(service, sets, self._settings) for service in services)
+        return Facts(now, services, cloud.control_services(), aggregates, places, "")

@@ -13,21 +13,50 @@ from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, SubjectKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode, encode
+from medevac.flows.policy.words import HOST_UP
 from medevac.workers.brakes.announced import NOTHING_LOST
 from medevac.workers.brakes.rules import Start
 from medevac.workers.zookeeper import bounded
 
+LASTS = 3.0
+"""Seconds for which what was read is good."""
 WAITING = 500
 """How many waiting events are looked at: a storm is known long before that."""
 KEPT = 500
 """How many starts are kept at the most."""
 
-_SIGNS = frozenset(
-    (
-        *(EventKind.HOST_DOWN, EventKind.HOST_FENCED, EventKind.HOST_FENCING_FAILED),
-        *(EventKind.NOVA_COMPUTE_DOWN, EventKind.LIBVIRT_DOWN, EventKind.HOST_NETWORK_DOWN),
-    )
-)
+_DEATHS = frozenset((EventKind.HOST_DOWN, EventKind.HOST_FENCED, EventKind.HOST_FENCING_FAILED))
+_TROUBLES = frozenset((EventKind.NOVA_COMPUTE_DOWN, EventKind.LIBVIRT_DOWN, EventKind.HOST_NETWORK_DOWN))
+_HARMLESS = frozenset((HOST_UP, str(EventKind.HOST_DEGRADED)))
+"""Hosts that come back, and hosts that work and should be emptied: no sign of a storm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A failure of a host that somebody told of."""
+
+    host: str
+    at: float
+    """Seconds since the epoch."""
+    dead: bool
+    """Whether the host itself is said to be dead, and not only something on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What had failed at one moment."""
+
+    at: float
+    """Seconds since the epoch."""
+    incidents: Sequence[Incident]
+    signs: Sequence[Sign]
+    """Of waiting events."""
+
+    @property
+    def dead(self) -> frozenset[str]:
+        """Return the hosts whose death is not over, whatever Nova has noticed yet."""
+        waiting = {sign.host for sign in self.signs if sign.dead}
+        return frozenset(waiting | {each.subject.name for each in self.incidents if _is_open_death(each)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +69,29 @@ class Ledger:
 
 def risks_a_host(incident: Incident) -> bool:
     """Tell whether recovering *incident* may take a host down: what the breaker and the caps are about."""
-    return incident.subject.kind is not SubjectKind.SERVER and not incident.failure.endswith((".up", ".ok"))
+    return incident.subject.kind is not SubjectKind.SERVER and incident.failure not in _HARMLESS
 
 
 class History:
-    """Reads incidents, waiting events and starts; incidents that have ended are read once."""
+    """Reads incidents, waiting events and starts; incidents that have ended are read once.
+
+    What is read is good for a few seconds: a storm brings hundreds of incidents to be judged at once.
+    """
 
     def __init__(self, client: KazooClient, host_names: Callable[[str], str]) -> None:
         """Read from *client*; *host_names* gives Nova's name of a host for anybody's."""
         self._client = client
         self._host_names = host_names
         self._ended: dict[str, Incident] = {}
+        self._past: Past | None = None
+
+    def past(self, now: float) -> Past:
+        """Return what had failed at *now*, or a moment before.  Raises StoreUnreachableError."""
+        if self._past is None or not 0 <= now - self._past.at < LASTS:
+            # Events first: one that becomes an incident between the two reads is seen twice, and not never.
+            signs = [*self.signs()]
+            self._past = Past(now, self.incidents(), signs)
+        return self._past
 
     def incidents(self) -> list[Incident]:
         """Return every incident that is kept.  Raises StoreUnreachableError."""
@@ -69,16 +110,16 @@ class History:
                 living.append(incident)
         return [*self._ended.values(), *living]
 
-    def signs(self, since: float) -> Iterator[tuple[str, float]]:
-        """Yield a host and a time for every failure of a host that a waiting event tells of."""
+    def signs(self) -> Iterator[Sign]:
+        """Yield what waiting events tell of failures of hosts."""
         names = sorted(bounded(self._client.get_children_async(layout.EVENTS)))[:WAITING]
         for call in [self._client.get_async(layout.event(name)) for name in names]:
             try:
                 event = decode(Event, bounded(call)[0])
             except (NoNodeError, MalformedDocumentError):
                 continue
-            if event.kind in _SIGNS and event.seen_at > since:
-                yield self._host(event.subject.name), event.seen_at
+            if event.kind in _DEATHS or event.kind in _TROUBLES:
+                yield Sign(self._host(event.subject.name), event.seen_at, dead=event.kind in _DEATHS)
 
     def _host(self, name: str) -> str:
         try:
@@ -113,25 +154,25 @@ class _Starts:
     starts: tuple[Start, ...]
 
 
-def victims(incidents: Sequence[Incident], since: float) -> Iterator[tuple[str, float]]:
+def victims(past: Past, since: float) -> Iterator[tuple[str, float]]:
     """Yield a host and a time for every failure of a host after *since* that was not announced."""
-    for incident in incidents:
+    for incident in past.incidents:
         planned = incident.state is IncidentState.IGNORED and incident.reason.endswith(NOTHING_LOST)
         if risks_a_host(incident) and incident.opened_at > since and not planned:
             yield incident.subject.name, incident.opened_at
+    yield from ((sign.host, sign.at) for sign in past.signs if sign.at > since)
 
 
-def open_hosts(incidents: Sequence[Incident]) -> Iterator[str]:
-    """Yield the hosts whose failure is not over, whatever Nova has noticed yet."""
-    yield from (each.subject.name for each in incidents if risks_a_host(each) and not each.state.final)
-
-
-def running(incidents: Sequence[Incident], starts: Sequence[Start], since: float) -> frozenset[str]:
+def running(past: Past, starts: Sequence[Start], since: float) -> frozenset[str]:
     """Return the incidents of hosts that are being recovered, those let go after *since* included.
 
     Those may not be stored as such yet: the caller may be about to post their jobs.
     """
-    states = {incident.id: incident.state for incident in incidents}
-    under_way = {each.id for each in incidents if risks_a_host(each) and each.state is IncidentState.RECOVERING}
+    states = {incident.id: incident.state for incident in past.incidents}
+    under_way = {each.id for each in past.incidents if risks_a_host(each) and each.state is IncidentState.RECOVERING}
     begun = {s.incident for s in starts if s.at > since and not states.get(s.incident, IncidentState.HELD).final}
     return frozenset(under_way | begun)
+
+
+def _is_open_death(incident: Incident) -> bool:
+    return incident.failure == EventKind.HOST_DOWN and not incident.state.final

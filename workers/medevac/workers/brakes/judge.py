@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from kazoo.client import KazooClient
 
-from medevac.core.event import SubjectKind
+from medevac.core.event import EventKind, SubjectKind
 from medevac.core.incident import Incident
 from medevac.flows.estate import HostService
 from medevac.flows.ports import Clock, Cloud, JournalOnly, Notifier
@@ -136,7 +136,7 @@ class Brakes:
 
     def _held_back(self, incident: Incident, place: Place, facts: Facts, scene: Scene) -> Hold | None:
         counted = rules.in_service(facts.services, scene.failed) | {place.host}
-        places = [each for each in facts.places(self._settings) if each.host in counted]
+        places = [each for each in facts.places if each.host in counted]
         around = domains.around(place, places, self._settings)
         hold = None if incident.released else rules.storm(place.host, around, scene, self._settings)
         return hold or rules.capped(scene, self._settings, fences=incident.evidence is None)
@@ -144,13 +144,14 @@ class Brakes:
     def _scene(self, incident: Incident, place: Place, facts: Facts, ledger: Ledger, now: float) -> Scene:
         # Far enough back to know of a storm that ended a cool-down ago.
         since = now - 2 * float(self._settings.window) - float(self._settings.cooldown)
-        known = self._history.incidents()
-        signs = [*self._history.signs(since), (place.host, incident.opened_at)]
-        failed = _latest({}, [*facts.failed(since).items(), *history.victims(known, since), *signs])
-        away = {*(host for host, _ in signs), *history.open_hosts(known)}
+        past = self._history.past(now)
+        own = (place.host, incident.opened_at)
+        failed = _latest([*facts.failed(since).items(), *history.victims(past, since), own])
+        dead = past.dead | ({place.host} if incident.failure == EventKind.HOST_DOWN else set())
         starts = [start for start in ledger.starts if start.incident != incident.id]
-        running = history.running(known, starts, now - POSTING) - {incident.id}
-        return Scene(now, failed, facts.down | facts.not_back(away, failed), starts, running)
+        running = history.running(past, starts, now - POSTING) - {incident.id}
+        going = frozenset(each for each in running if Order.HOLD not in orders.given(self._client, each))
+        return Scene(now, failed, facts.down | facts.not_back(dead, failed), starts, going)
 
     def _let_go(self, incident: Incident, place: Place, ledger: Ledger, now: float) -> bool:
         """Write that *incident* may begin; False when another leader wrote at the same time."""
@@ -168,7 +169,8 @@ def _is_return(incident: Incident) -> bool:
     return incident.failure.endswith(".up")
 
 
-def _latest(failed: dict[str, float], more: Iterable[tuple[str, float]]) -> Mapping[str, float]:
-    for host, at in more:
+def _latest(failures: Iterable[tuple[str, float]]) -> Mapping[str, float]:
+    failed: dict[str, float] = {}
+    for host, at in failures:
         failed[host] = max(at, failed.get(host, 0.0))
     return failed
