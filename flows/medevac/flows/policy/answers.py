@@ -30,10 +30,13 @@ def built_in() -> Policy:
 def answering(policies: Sequence[Policy], failure: str) -> tuple[Policy, ...]:
     """Return *policies*, in order of precedence, and what is built in behind them, as they answer *failure*.
 
+    Where one of them answers it for everyone, nothing is left to what is built in.
     A flow for the failure of any network holds for each role that has no flow of its own in the same policy.
     """
-    known = [policy for policy in policies if policy.name != BUILT_IN]
-    return tuple(_narrowed(policy, failure) for policy in (*known, built_in()))
+    known = tuple(_narrowed(policy, failure) for policy in policies if policy.name != BUILT_IN)
+    if any(policy.match.everyone and failure in policy.when for policy in known):
+        return known
+    return (*known, _narrowed(built_in(), failure))
 
 
 def _narrowed(policy: Policy, failure: str) -> Policy:

@@ -35,6 +35,10 @@ def differences(draft: Draft, played: Played) -> list[Difference]:
         *judge.order(),
         *judge.left(),
         *judge.not_moved(),
+        *judge.not_touched(),
+        *judge.killed(),
+        *judge.fenced(),
+        *judge.told(),
         *judge.within(),
     ]
 
@@ -128,6 +132,38 @@ class _Judge:
             for name in self._meant([pattern]):
                 if self._played.hosts[name] != homes[name]:
                     yield Difference(place, f"expected {name} to stay, but Nova has it on {self._played.hosts[name]}")
+
+    def not_touched(self) -> Iterator[Difference]:
+        """Judge that the guests of servers ran on."""
+        for number, pattern in enumerate(self._then.not_touched):
+            place = self._draft.place("then", "not_touched", number)
+            for name in self._meant([pattern]):
+                if name not in self._played.ran_on:
+                    yield Difference(place, f"expected {name} to run on as it was, but its guest ended or was stopped")
+
+    def killed(self) -> Iterator[Difference]:
+        """Judge who was killed alone; where nothing is said of it, nobody has to be."""
+        wanted = set(self._meant(self._then.killed))
+        place = self._draft.place("then", "killed")
+        for name in sorted(wanted - self._played.killed):
+            yield Difference(place, f"expected {name} to be killed on its host, but it was not")
+        for name in sorted(self._played.killed - wanted if self._then.killed else ()):
+            yield Difference(place, f"{name} was killed on its host, which was not expected")
+
+    def fenced(self) -> Iterator[Difference]:
+        """Judge whether the host was fenced."""
+        wanted, found = self._then.fenced, self._played.fenced
+        if wanted is not None and wanted is not found:
+            message = f"expected the host {'' if wanted else 'not '}to be fenced, but it was{'' if found else ' not'}"
+            yield Difference(self._draft.place("then", "fenced"), message)
+
+    def told(self) -> Iterator[Difference]:
+        """Judge who was told something."""
+        for number, target in enumerate(self._then.told):
+            if target not in self._played.told:
+                found = ", ".join(sorted(self._played.told)) or "nobody"
+                place = self._draft.place("then", "told", number)
+                yield Difference(place, f"expected {target} to be told, but {found} was")
 
     def within(self) -> Iterator[Difference]:
         """Judge how soon those that are back were back."""

@@ -115,11 +115,36 @@ class When:
 
     host_down: str = field(default="", metadata=said("The host that dies.", key="host.down"))
     host_network_down: str = field(default="", metadata=said("The host that is cut off.", key="host.network.down"))
+    host_network_management_down: str = field(
+        default="",
+        metadata=said("The host whose management network is gone.", key="host.network.management.down"),
+    )
+    host_network_storage_down: str = field(
+        default="", metadata=said("The host whose storage network is gone.", key="host.network.storage.down")
+    )
+    host_network_tenant_down: str = field(
+        default="", metadata=said("The host whose tenants' network is gone.", key="host.network.tenant.down")
+    )
     nova_compute_down: str = field(
         default="", metadata=said("The host on which nova-compute dies.", key="nova-compute.down")
     )
     libvirt_down: str = field(default="", metadata=said("The host on which libvirt dies.", key="libvirt.down"))
     host_degraded: str = field(default="", metadata=said("The host that has a fault.", key="host.degraded"))
+    server_crashed: str = field(
+        default="", metadata=said("The server whose process ends, by its name.", key="server.crashed")
+    )
+    server_hung: str = field(default="", metadata=said("The server that hangs.", key="server.hung"))
+    server_io_error: str = field(
+        default="", metadata=said("The server that is paused because of its disk.", key="server.io-error")
+    )
+    workload_failed: str = field(default="", metadata=said("The server that runs for nothing.", key="workload.failed"))
+    over_after: Duration | None = field(
+        default=None,
+        metadata=said("How long after its begin the failure ends by itself.", key="over-after", most=604_800),
+    )
+    no_libvirt: bool = field(
+        default=False, metadata=said("Whether libvirt on the host does not answer either.", key="no-libvirt")
+    )
     fence: FenceMishap | None = field(default=None, metadata=said("What its fence device does instead of fencing."))
     no_valid_host: tuple[str, ...] = field(
         default=(), metadata=said("Servers for which Nova finds no host.", key="no-valid-host")
@@ -153,6 +178,16 @@ class Then:
         default_factory=dict, metadata=said("Servers that are not back: a part of the reason that is given.")
     )
     not_moved: tuple[str, ...] = field(default=(), metadata=said("Servers that Nova still has on their host."))
+    not_touched: tuple[str, ...] = field(
+        default=(), metadata=said("Servers whose guests run all the time, on the host where they were.")
+    )
+    killed: tuple[str, ...] = field(
+        default=(), metadata=said("Servers that are killed alone, on their host; no others are.")
+    )
+    fenced: bool | None = field(default=None, metadata=said("Whether the host is fenced."))
+    told: tuple[str, ...] = field(
+        default=(), metadata=said("Targets of the site file that are told something: page, or another.")
+    )
     within: Duration | None = field(
         default=None, metadata=said("How soon every server that comes back is back.", least=0, most=604_800)
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.expectations.language import Given
 
+BUILT = "built"
+"""Why the guests of a simulated site ran at the beginning."""
+
 
 class Readiness:
     """Implements Prober.  The address of a server is its name, and every port of it answers when its guest does."""
 
-    def __init__(self, world: World, given: Given) -> None:
-        """Look at what runs in *world*."""
+    def __init__(self, world: World, given: Given, failed: str = "") -> None:
+        """Look at what runs in *world*; the server called *failed* answers only after it was started again."""
         self._world = world
+        self._failed = failed
         self._ready_in = {name: float(server.ready_in) for server in given.servers for name in server.names}
 
     def port_open(self, address: str, port: int, timeout: float) -> bool:
@@ -29,6 +33,8 @@ class Readiness:
             running = [
                 run.started_at
                 for run in world.ledger.runs
-                if run.ended_at is None and world.servers[run.server_id].name == name
+                if run.ended_at is None
+                and world.servers[run.server_id].name == name
+                and not (name == self._failed and run.why_started == BUILT)
             ]
             return any(started + self._ready_in[name] <= world.now for started in running)

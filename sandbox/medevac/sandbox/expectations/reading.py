@@ -11,7 +11,7 @@ from medevac.flows.policy import binding
 from medevac.flows.policy.binding import Binder, key_of
 from medevac.flows.policy.document import Items, Node, Text, compose
 from medevac.flows.policy.grammar import read_match
-from medevac.flows.policy.language import FAILURES, Match
+from medevac.flows.policy.language import FAILURES, SERVER_FAILURES, Match
 from medevac.flows.policy.matching import matches
 from medevac.flows.policy.problems import Place, Problems, did_you_mean, quoted
 from medevac.flows.policy.reader import EXPECTATIONS, SUFFIXES, load
@@ -22,7 +22,7 @@ FOLDER = "expect"
 SYNONYMS = {"zone": "az", "availability_zone": "az", "vm_state": "state", "image": "boots_from", "result": "outcome"}
 
 FAILURE_KEYS = {key_of(line): line.name for line in dataclasses.fields(When) if key_of(line) in FAILURES}
-"""The failures that can be tried, and the fields that name their hosts."""
+"""The failures that can be tried, and the fields that name their hosts or servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Draft:
 
     @property
     def failure(self) -> tuple[str, str]:
-        """Return what fails, and the host."""
+        """Return what fails, and the name of the host, or of the server that fails alone."""
         return next(self._failures())
 
     @property
@@ -61,7 +61,8 @@ class Draft:
             self.binder.problems.error(self.place("when"), message, "write one of: " + ", ".join(FAILURE_KEYS))
         hosts = tuple(host.name for host in self.expectation.given.hosts)
         self._known("host", hosts, self._named_hosts(failures))
-        self._known("server", self.servers, self._named_servers())
+        failed = [(name, ("when", key)) for key, name in failures if key in SERVER_FAILURES]
+        self._known("server", self.servers, [*failed, *self._named_servers()])
         flavors = ("m1.small", *(flavor.name for flavor in self.expectation.given.flavors))
         given = list(enumerate(self.expectation.given.servers))
         self._known("flavor", flavors, ((s.flavor, ("given", "servers", n, "flavor")) for n, s in given))
@@ -70,7 +71,8 @@ class Draft:
 
     def _named_hosts(self, failures: Iterable[tuple[str, str]]) -> Iterator[tuple[str, binding.Path]]:
         for key, host in failures:
-            yield host, ("when", key)
+            if key not in SERVER_FAILURES:
+                yield host, ("when", key)
         for number, host in enumerate(self.expectation.when.claim_refused):
             yield host, ("when", "claim-refused", number)
         for number, server in enumerate(self.expectation.given.servers):
@@ -81,7 +83,8 @@ class Draft:
         for number, group in enumerate(then.order):
             yield from ((name, ("then", "order", number)) for name in group.servers)
         yield from ((name, ("then", "left", name)) for name in then.left)
-        for key, names in (("back", then.back), ("not_moved", then.not_moved)):
+        lines = ("back", "not_moved", "not_touched", "killed")
+        for key, names in ((line, getattr(then, line)) for line in lines):
             yield from ((name, ("then", key, number)) for number, name in enumerate(names))
         yield from ((name, ("when", "no-valid-host", n)) for n, name in enumerate(self.expectation.when.no_valid_host))
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from taskflow import engines
 from taskflow.types.failure import Failure
 
 from medevac.core.errors import NoEvidenceError
@@ -18,20 +16,24 @@ from medevac.core.wire import to_plain
 from medevac.flows import factory
 from medevac.flows.decision import Decision, decide
 from medevac.flows.plan import Settings
-from medevac.flows.policy.language import PolicySet
+from medevac.flows.policy.language import SERVER_FAILURES, PolicySet
 from medevac.flows.ports import Ports
-from medevac.sandbox.cloud.model import machines, verdict
+from medevac.sandbox import side_by_side
+from medevac.sandbox.cloud.model import verdict
 from medevac.sandbox.cloud.model.mishaps import ANY
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import AggregateSpec, FlavorSpec, GroupSpec, HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.cloud.model.world import World
+from medevac.sandbox.expectations import failing
 from medevac.sandbox.expectations.language import Expectation, FenceMishap, Given, GivenServer, Outcome, Storage, When
-from medevac.sandbox.expectations.readiness import Readiness
+from medevac.sandbox.expectations.readiness import BUILT, Readiness
 from medevac.sandbox.expectations.reading import Draft
 from medevac.sandbox.fakes import START, FakeSite
+from medevac.sandbox.side_by_side import SharedClock
 
 _NOWHERE = "no such zone"
-_FAILS = {"host.down": machines.cut_network, "host.network.down": machines.cut_network}
-_FAILS |= {"nova-compute.down": machines.kill_compute}
+LONG_AGO = 86_400.0
+"""Seconds since anybody did something to the servers."""
 _MOODS = {FenceMishap.REFUSES: "refuse", FenceMishap.HANGS: "hang", FenceMishap.UNREACHABLE: "unreachable"}
 
 
@@ -49,6 +51,14 @@ class Played:
     """Server to seconds after the failure at which it was known to be back."""
     hosts: Mapping[str, str]
     """Server to the host on which Nova has it in the end."""
+    killed: frozenset[str]
+    """Servers that were killed alone."""
+    ran_on: frozenset[str]
+    """Servers whose guests have run all the time, and run."""
+    fenced: bool
+    """Whether the host was."""
+    told: frozenset[str]
+    """The targets of messages."""
     violations: tuple[str, ...]
     """Rules that were broken, whatever was expected."""
     journal: tuple[JournalEntry, ...]
@@ -57,18 +67,20 @@ class Played:
 def play(draft: Draft, policies: PolicySet) -> Played:
     """Let it fail and be recovered, in time that passes only when somebody waits."""
     expectation = draft.expectation
-    failure, host = draft.failure
+    failure, failed = draft.failure
     site = FakeSite(_spec(expectation), CloudSettings(evacuate_seconds=float(expectation.given.evacuation)))
     _set_tasks(site, expectation.given)
-    _go_wrong(site, expectation.when, failure, host)
+    host = _go_wrong(site, expectation.when, failure, failed)
     given = expectation.given
     settings = Settings(
         shared_storage=given.shared_storage, allow=given.allow, exclude=given.exclude, owners=given.owners
     )
-    decision = _decide(site, failure, host, policies, settings)
-    ports = replace(site.ports, prober=Readiness(site.world, given))
-    raised = _run(ports, decision) if decision.recover else None
-    return _seen(site, decision, raised)
+    decision = _decide(site, _incident(site, failure, failed, host), policies, settings)
+    clock = SharedClock(site.clock)
+    prober = Readiness(site.world, given, failed if failure == "workload.failed" else "")
+    ports = replace(site.ports, prober=prober, clock=clock)
+    raised = _run(ports, clock, decision) if decision.recover else None
+    return _seen(site, decision, raised, host)
 
 
 def _spec(expectation: Expectation) -> SiteSpec:
@@ -115,63 +127,77 @@ def _set_tasks(site: FakeSite, given: Given) -> None:
             server.task_state = tasks.get(server.name)
 
 
-def _go_wrong(site: FakeSite, when: When, failure: str, host: str) -> None:
+def _go_wrong(site: FakeSite, when: When, failure: str, failed: str) -> str:
+    """Let it go wrong, and return the host on which it does."""
     with site.world.settled() as world:
-        if failure in _FAILS:
-            _FAILS[failure](world, host)
+        host = failing.host_of(world, failure, failed)
+        for server in world.servers.values():
+            server.updated_at -= LONG_AGO
+        failing.fail(world, failure, failed, when)
         for refusing in when.claim_refused:
             world.mishaps.refuse_claims[refusing] = ANY
         if when.cloud_away is not None:
             world.mishaps.order("reset", until=START + float(when.cloud_away))
         if when.fence is not None:
             site.bmc.order(host, _MOODS[when.fence])
+    return host
 
 
-def _decide(site: FakeSite, failure: str, host: str, policies: PolicySet, settings: Settings) -> Decision:
+def _incident(site: FakeSite, failure: str, failed: str, host: str) -> Incident:
+    subject = Subject(SubjectKind.HOST, host)
+    if failure in SERVER_FAILURES:
+        subject = Subject(SubjectKind.SERVER, failing.server_id(site.world, failed))
+    named = incident_id(failure, subject, 1)
+    return Incident(named, failure, subject, 1, START, IncidentState.RECOVERING, "", host=host)
+
+
+def _decide(site: FakeSite, incident: Incident, policies: PolicySet, settings: Settings) -> Decision:
     with site.world.settled():
         orders, site.world.mishaps.orders = site.world.mishaps.orders, []
-        service = site.cloud.host_service(host)  # triage asks again until the cloud answers
+        service = site.cloud.host_service(incident.host)  # triage asks again until the cloud answers
         site.world.mishaps.orders = orders
     if service is None:
-        return Decision(recover=False, reason=f"Nova knows no compute service on {host}")
-    subject = Subject(SubjectKind.HOST, host)
-    incident = Incident(
-        incident_id(failure, subject, 1), failure, subject, 1, START, IncidentState.RECOVERING, "", policy_set=""
-    )
+        return Decision(recover=False, reason=f"Nova knows no compute service on {incident.host}")
     return decide(incident, service, policies, settings)
 
 
-def _run(ports: Ports, decision: Decision) -> BaseException | None:
+def _run(ports: Ports, clock: SharedClock, decision: Decision) -> BaseException | None:
     """Run the flow as a conductor does, and return what ended it too early."""
-    with ThreadPoolExecutor(1) as executor:
-        engine = engines.load(
-            factory.recover(to_plain(decision.document)), engine="parallel", executor=executor, defer_reverts=True
-        )
-        engine.storage.inject({"ports": ports}, transient=True)
-        try:
-            engine.run()
-        except Exception as error:  # noqa: BLE001 - whatever ended it is a result, to be judged and shown
-            return error
+    try:
+        side_by_side.play(factory.recover(to_plain(decision.document)), clock, {"ports": ports})
+    except Exception as error:  # noqa: BLE001 - whatever ended it is a result, to be judged and shown
+        return error
     return None
 
 
-def _seen(site: FakeSite, decision: Decision, raised: BaseException | None) -> Played:
+def _seen(site: FakeSite, decision: Decision, raised: BaseException | None, host: str) -> Played:
     outcome, reason = _outcome(site, decision, raised)
     with site.world.settled() as world:
         names = {server.id: server.name for server in world.servers.values()}
         report: Any = site.log.report
         rows = {row["name"]: row for row in report.get("servers", ())}
-        runs = [run for run in world.ledger.runs if run.why_started != "built"]
+        runs = [run for run in world.ledger.runs if run.why_started != BUILT]
         return Played(
             outcome=outcome,
             reason=reason,
             rows=rows,
             running_at={names[run.server_id]: run.started_at - START for run in reversed(runs)},
-            back={name: row["down_seconds"] for name, row in rows.items() if row["down_seconds"] is not None},
+            back={name: row["down_seconds"] or 0.0 for name, row in rows.items() if row["result"] == "recovered"},
             hosts={server.name: server.host or "" for server in world.servers.values()},
+            killed=frozenset(names[server] for what, _, server in site.hypervisor.asked if what == "kill"),
+            ran_on=frozenset(
+                names[r.server_id] for r in world.ledger.runs if not r.ended_at and r.why_started == BUILT
+            ),
+            fenced=not world.hosts[host].powered,
+            told=frozenset(sent.target for sent in site.notifier.sent),
             violations=verdict.violations(world),
             journal=tuple(site.log.entries),
         )
+
+
+def _ran_on(world: World) -> frozenset[str]:
+    runs = [run for run in world.ledger.runs if run.ended_at is None and run.why_started == BUILT]
+    return frozenset(world.servers[run.server_id].name for run in runs)
 
 
 def _outcome(site: FakeSite, decision: Decision, raised: BaseException | None) -> tuple[Outcome, str]:
