@@ -24,7 +24,7 @@ from medevac.flows.policy.wishes import Owners
 from medevac.flows.reserved import Reserved
 from medevac.flows.returning import WayBack
 from medevac.workers.site_brakes import BrakeSettings
-from medevac.workers.site_fencing import FenceDeviceSettings, FenceRounds, read_entry, read_plug, read_rung
+from medevac.workers.site_fencing import FenceDeviceSettings, FenceRounds, check_pages, read_entry, read_plug, read_rung
 from medevac.workers.site_live import HypervisorSettings, ServicesSettings
 from medevac.workers.site_rungs import Plug, RungSettings
 from medevac.workers.site_secrets import SecretSource, read_source, sounds_secret
@@ -160,6 +160,7 @@ def _bound(node: Node, folder: Path, problems: Problems, environ: Mapping[str, s
     site = binder.read_dataclass(Site, _overridden(node, environ), (), "the site file")
     if site:
         _check_zookeeper(site, binder)
+        check_pages(site.fencing, site.fence_rounds, site.notify, binder)
     return site
 
 

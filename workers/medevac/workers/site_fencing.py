@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medevac.flows.policy import binding
@@ -236,3 +236,18 @@ def _check_braces(text: str, known: tuple[str, ...], binder: Binder, place: Plac
     for found in _BRACES.findall(text):
         if found not in known:
             binder.problems.error(place, f"{quoted(found)} stands for nothing here", f"write {' or '.join(known)}")
+
+
+def check_pages(
+    fencing: Sequence[FenceDeviceSettings], rounds: FenceRounds, known: Container[str], binder: Binder
+) -> None:
+    """Report those who shall be paged and are not *known*."""
+    asked: list[tuple[str, binding.Path]] = [(rounds.page, ("fence_rounds", "page"))]
+    for number, entry in enumerate(fencing):
+        for index, rung in enumerate(entry.ladder):
+            if isinstance(rung, HumanRung):
+                asked.append((rung.page, ("fencing", number, "ladder", index, "page")))
+    for name, path in asked:
+        if name and name not in known:
+            hint = f"write 'notify: {{{name}: {{file: ...}}}}' with the place of its URL"
+            binder.problems.error(binder.place(*path), f"{quoted(name)} is nobody that 'notify' names", hint)
