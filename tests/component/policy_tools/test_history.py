@@ -45,7 +45,12 @@ def decide(zk: KazooClient, host: str, policy_set: PolicySet) -> None:
     desk = Desk(zk, site.cloud, site.clock, Fixed(policy_set), Settings(), lambda name: name, "triage")
     subject = Subject(SubjectKind.HOST, host)
     event = Event(
-        id=f"event-{host}", kind=EventKind.HOST_FENCED, subject=subject, seen_at=5.0, reporter="node1", source="test"
+        id=f"event-{host}",
+        kind=EventKind.HOST_FENCED,
+        subject=subject,
+        seen_at=site.clock.now(),
+        reporter="node1",
+        source="test",
     )
     zk.create(layout.event(event.id), encode(event))
     Intake(desk).handle(event)

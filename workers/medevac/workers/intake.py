@@ -76,6 +76,8 @@ class Intake:
     def reconsider(self) -> float | None:
         """Judge held incidents anew whose time has come; return the time of the next (seconds since the epoch).
 
+        None: nothing is held; infinite: only people or events release what is.
+
         Raises StoreUnreachableError; what one incident raises does not stop the others.
         """
         return self._reconsidering.run()

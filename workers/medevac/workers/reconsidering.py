@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 
 from medevac.core.errors import MedevacError, StoreUnreachableError
@@ -48,14 +49,17 @@ class Reconsidering:
         self._cases = cases
 
     def run(self) -> float | None:
-        """Judge what is due; return when the next is (seconds since the epoch), None when nothing waits for a time."""
+        """Judge what is due; return when the next is (seconds since the epoch), None when nothing is held.
+
+        It is infinite when all that is held waits for people or events.
+        """
         held = [each for each in self._open_ones.read() if each.incident.state is IncidentState.HELD]
         timed = [each for each in held if each.incident.again_at > 0]
         now = self._desk.clock.now()
         for stored in timed:
             if stored.incident.again_at <= now:
                 self._try(stored)
-        return min((each.incident.again_at for each in timed), default=None)
+        return min((each.incident.again_at for each in timed), default=math.inf) if held else None
 
     def _try(self, stored: Stored) -> None:
         try:

@@ -97,7 +97,8 @@ class Triage:
         if time.monotonic() < self._look_at:
             return
         self._held_until = self._intake.reconsider()
-        self._look_at = time.monotonic() + RECONSIDER_EVERY
+        # Conductors hold incidents too, for half a minute at the least: where none is known, there is no hurry.
+        self._look_at = time.monotonic() + (LONGEST_PAUSE if self._held_until is None else RECONSIDER_EVERY)
 
     def _rest(self, pause: float) -> float:
         """Return how many seconds to wait at the most: until an event or an incident is due."""
@@ -105,7 +106,8 @@ class Triage:
         if self._due is not None:
             rest = min(rest, self._due - time.time())
         if self._held_until is not None:
-            rest = min(rest, max(self._held_until - time.time(), self._look_at - time.monotonic()))
+            until = min(self._held_until - time.time(), RECONSIDER_EVERY)
+            rest = min(rest, max(until, self._look_at - time.monotonic()))
         return max(SHORTEST_REST, rest)
 
     def settle_waiting(self) -> int:
