@@ -1,4 +1,4 @@
-"""One real libvirtd for each module, guests and a listener for each test."""
+"""One real libvirtd for all tests, which each finds running; guests and a listener for each test."""
 
 from __future__ import annotations
 
@@ -57,14 +57,21 @@ def virtualization() -> Any:
     return libvirt
 
 
-@pytest.fixture(scope="module")
-def hypervisor(virtualization: Any) -> Iterator[Hypervisor]:
+@pytest.fixture(scope="session")
+def node(virtualization: Any) -> Iterator[Hypervisor]:
     made = Hypervisor()
     try:
         made.start()
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def hypervisor(node: Hypervisor) -> Hypervisor:
+    """Return the one libvirtd, which runs, whatever the test before has done to it."""
+    node.mend()
+    return node
 
 
 @dataclass
@@ -85,10 +92,11 @@ class Guest:
         finally:
             connection.close()
 
-    def boot(self, *, wait: bool = True, disk: str = "") -> None:
+    def boot(self, *, wait: bool = True, disk: str = "", agent: bool = False) -> None:
         path = self.hypervisor.folder / f"{self.name}.serial"
+        initrd, disk = (guest.AGENT_INITRD, disk + guest.AGENT) if agent else (guest.INITRD, disk)
         connection = self.libvirt.open(self.hypervisor.uri())
-        xml = guest.XML.format(name=self.name, uuid=self.uuid, cache=guest.CACHE, serial=path, disk=disk)
+        xml = guest.XML.format(name=self.name, uuid=self.uuid, cache=guest.CACHE, serial=path, disk=disk, initrd=initrd)
         connection.defineXML(xml).create()
         connection.close()
         self.serial = guest.Serial(path)

@@ -44,10 +44,13 @@ seccomp_sandbox = 0
 class Hypervisor:
     """One libvirtd that can be killed, frozen and started again while its guests live on."""
 
-    def __init__(self) -> None:
+    def __init__(self, like: Hypervisor | None = None) -> None:
+        """Make one that need not find out again what *like* knows of qemu, which takes seconds."""
         self.folder = Path(tempfile.mkdtemp(prefix="lv-"))
+        if like:
+            shutil.copytree(like.folder / "cache", self.folder / "cache")
         for name in ("etc/qemu", "lib", "log", "cache", "run"):
-            (self.folder / name).mkdir(parents=True)
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "etc/libvirtd.conf").write_text(LIBVIRTD.format(d=self.folder, uuid=uuid.uuid4()))
         (self.folder / "etc/qemu.conf").write_text(QEMU)
         script = SPACES.format(d=self.folder)
@@ -69,6 +72,16 @@ class Hypervisor:
             self._daemon = subprocess.Popen(command, stdout=console, stderr=console)
         assert until(self._answers, 30), "libvirtd does not answer"
 
+    def mend(self) -> None:
+        """Start libvirtd where it does not run or does not answer."""
+        assert self._daemon
+        if self._daemon.poll() is None:
+            self.send(signal.SIGCONT)
+            if until(self._answers, 30):
+                return
+            self.send(signal.SIGKILL)
+        self.start()
+
     def _inside(self, *command: str) -> list[str]:
         return ["nsenter", "-t", str(self._spaces.pid), "-m", "-u", "-n", "-i", "--", *command]
 
@@ -80,6 +93,10 @@ class Hypervisor:
             subprocess.run(self._inside(*command.split()), check=True)
         return folder / "disk"
 
+    def make_room(self, disk: Path) -> None:
+        """Let the file system of *disk* be large enough for it."""
+        subprocess.run(self._inside("mount", "-o", "remount,size=80m", str(disk.parent)), check=True)
+
     def _answers(self) -> bool:
         asked = ["virsh", "-c", self.uri(), "version"]
         return self.socket.exists() and subprocess.run(asked, capture_output=True, check=False).returncode == 0
@@ -90,6 +107,12 @@ class Hypervisor:
         self._daemon.send_signal(number)
         if number in {signal.SIGKILL, signal.SIGTERM}:
             self._daemon.wait(20)
+
+    @property
+    def process(self) -> int:
+        """Return libvirtd's process."""
+        assert self._daemon
+        return self._daemon.pid
 
     def qemu(self, name: str) -> int:
         """Return the process of a guest."""

@@ -17,8 +17,8 @@ from tests.libvirt.hypervisor import Hypervisor
 
 
 @pytest.fixture(scope="module")
-def destination(virtualization: Any) -> Iterator[Hypervisor]:
-    made = Hypervisor()
+def destination(node: Hypervisor) -> Iterator[Hypervisor]:
+    made = Hypervisor(node)
     try:
         made.start()
         yield made

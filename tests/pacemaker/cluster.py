@@ -316,8 +316,9 @@ def _configuration(addresses: Mapping[str, str]) -> dict[str, str]:
 
 
 _SERVICE = (
-    '<clone id="service-clone"><primitive id="service" class="ocf" provider="pacemaker" type="Dummy"><operations>'
-    '<op id="service-monitor" name="monitor" interval="2s" timeout="10s"/></operations></primitive></clone>'
+    '<clone id="service-clone"><primitive id="service" class="ocf" provider="pacemaker" type="Dummy">'
+    '<operations><op id="service-monitor" name="monitor" interval="2s" timeout="10s"/></operations></primitive>'
+    "</clone>"
 )
 
 

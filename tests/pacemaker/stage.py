@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +17,15 @@ from medevac.core.event import EventKind
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident
 from medevac.core.wire import decode
-from medevac.flows.plan import Settings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
-from medevac.sandbox.fakes import FakeSite
-from medevac.workers.intake import Desk, Intake
-from medevac.workers.promises import Promises
-from medevac.workers.triage import Triage
-from medevac.workers.worker import SystemClock
 from medevac.workers.zookeeper import connect, disconnect, ensure_layout
+from tests.fixtures.livesite import LiveSite
 from tests.pacemaker.cluster import NODES, PORT, REMOTES, Cluster, slowly_until
 
 BIN = Path(sys.executable).parent
 CONFIGURATION = "/run/medevac/alert.conf"
-POLICY = """\
-policy: everyone
-about: Every server is started again elsewhere when its host dies.
-match: everyone
-when:
-  host.down: [fence, disable, evacuate, verify]
-"""
+HOSTS = tuple(HostSpec(name, zone="az1") for name in (*REMOTES, "spare"))
+SERVERS = tuple(ServerSpec(f"server-{name}-{number}", name) for name in REMOTES for number in (1, 2))
 
 
 @dataclass(frozen=True)
@@ -57,12 +46,10 @@ class Stage:
         self.cluster = cluster
         self._hosts = hosts
         self._site = site
-        self._folder = tempfile.TemporaryDirectory(prefix="medevac-stage-")
         self.cause = time.time()
         self._what = "nothing yet"
         self.client: KazooClient
-        self._triage: Triage
-        self._thread: threading.Thread
+        self.site: LiveSite
 
     @property
     def recipient(self) -> str:
@@ -75,36 +62,21 @@ class Stage:
         disconnect(root)
         self.client = connect(f"{self._hosts}{self._site}")
         ensure_layout(self.client)
-        policies = Path(self._folder.name) / "policies.yaml"
-        policies.write_text(POLICY)
-        hosts = tuple(HostSpec(name, zone="az1") for name in (*REMOTES, "spare"))
-        servers = tuple(ServerSpec(f"server-{name}", name) for name in REMOTES)
-        desk = Desk(
-            client=self.client,
-            cloud=FakeSite(SiteSpec(hosts, servers)).cloud,
-            clock=SystemClock(),
-            promises=Promises(policies.parent),
-            settings=Settings(),
-            host_names=str,
-            actor="test",
-        )
-        self._triage = Triage(self.client, Intake(desk), "test")
-        self._thread = threading.Thread(target=self._triage.run, daemon=True)
-        self._thread.start()
+        self.site = LiveSite(self.client, SiteSpec(HOSTS, SERVERS)).__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._triage.stop()
-        self._thread.join(10)
+        self.site.__exit__(kind, error, trace)
         disconnect(self.client)
-        self._folder.cleanup()
 
     def connect(self) -> str:
         """Write the agent's settings on every full node, install the alert with our own command; return its words."""
         lines = f"MEDEVAC_ZOOKEEPER={self.recipient}\nMEDEVAC_SPOOL=/run/medevac/spool\nMEDEVAC_LOG=/run/medevac/log\n"
+        lines += "MEDEVAC_NOVA_COMPUTE=service\n"
         for node in NODES:
+            shutil.rmtree(self.cluster.folder / node / "medevac" / "spool" / "failures", ignore_errors=True)
             (self.cluster.folder / node / "medevac" / "alert.conf").write_text(lines)
         return self.medevac("node1", "install", "--agent", str(BIN / "medevac-alert"), "--config", CONFIGURATION)
 
@@ -134,9 +106,8 @@ class Stage:
         return [each for each in found if not kinds or each.handled.event.kind in kinds]
 
     def incidents(self) -> list[Incident]:
-        """Return all incidents."""
-        names = sorted(self.client.get_children(layout.INCIDENTS))
-        return [decode(Incident, self.client.get(layout.incident(name))[0]) for name in names]
+        """Return all incidents but those of hosts that came back."""
+        return [each for each in self.site.incidents() if each.failure != "host.up"]
 
     def wait_for(self, kind: EventKind, host: str, deadline: float, *, copies: int = 1) -> bool:
         """Wait until triage has settled *copies* events of *kind* about *host*."""
@@ -167,7 +138,8 @@ class Stage:
             )
         for incident in self.incidents():
             opened = (incident.stored_at or 0.0) - self.cause
-            lines.append(f"  incident {incident.id} ({incident.state}) stored +{opened:.3f} s")
+            ended = f", ended +{incident.ended_at - self.cause:.3f} s" if incident.ended_at else ""
+            lines.append(f"  incident {incident.id} ({incident.state}) stored +{opened:.3f} s{ended}")
         sys.stdout.write("\n".join(["", *lines, ""]))
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from medevac.core.event import EventKind
 from medevac.core.handled import Outcome
+from medevac.sandbox.cloud.model import machines
 from tests.fixtures.waiting import until
 from tests.pacemaker.cluster import MONITOR, Cluster, slowly_until
-from tests.pacemaker.stage import Stage
+from tests.pacemaker.stage import BIN, CONFIGURATION, Stage
 
 pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
 
@@ -22,9 +23,16 @@ def one_incident(stage: Stage, host: str) -> None:
     assert [incident.subject.name for incident in stage.incidents()] == [host]
 
 
-def test_a_killed_remote_is_one_incident_of_three_copies(stage: Stage, cluster: Cluster) -> None:
-    stage.begin(f"kill -9 of pacemaker-remoted on {OFF}")
+def test_a_killed_remote_is_one_incident_of_three_copies_and_a_conductor_brings_its_servers_back(
+    stage: Stage, cluster: Cluster
+) -> None:
+    stage.site.conduct()
+    stage.begin(f"kill -9 of pacemaker-remoted on {OFF}; a conductor recovers")
+    with stage.site.world.settled() as world:
+        machines.power_off(world, OFF)
     cluster.kill(OFF, "pacemaker-remot")
+    assert until(stage.site.recovered, 60), stage.site.journals()
+    assert not stage.site.cloud.servers_on(OFF), stage.site.journals()
     assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30, copies=3)
     stage.settle(3)
     copies = stage.arrivals(EventKind.HOST_FENCED)
@@ -43,7 +51,7 @@ def test_a_cut_cable_is_one_incident_though_the_host_comes_back(stage: Stage, cl
     cluster.network.cut(BACK)
     assert stage.wait_for(EventKind.HOST_FENCED, BACK, SILENT, copies=3)
     assert stage.wait_for(EventKind.HOST_MEMBER, BACK, 60)
-    stage.settle(5)
+    stage.settle(3)
     one_incident(stage, BACK)
 
 
@@ -130,20 +138,71 @@ def test_a_lost_full_node_is_noted_and_no_incident(stage: Stage, cluster: Cluste
     assert {each.handled.outcome for each in fenced} == {Outcome.IGNORED}
 
 
-def test_a_failed_resource_is_no_event(stage: Stage, cluster: Cluster) -> None:
-    stage.begin(f"the service on {OFF} dies")
-    cluster.done(OFF, "sh", "-c", "rm /run/Dummy-service*.state || rm /run/*/Dummy-service*.state")
-    failed = "./node_history/node/resource_history[@id='service'][@fail-count]"
+AGENT = "/usr/lib/ocf/resource.d/pacemaker/Dummy"
+DIE = "rm /run/Dummy-service*.state || rm /run/*/Dummy-service*.state"
+UNSTARTABLE = f"""cp {AGENT} /run/Dummy-real && printf '#!/bin/sh
+[ "$1" != start ] || exit 1
+exec /run/Dummy-real "$@"
+' >/run/Dummy-unstartable && chmod 755 /run/Dummy-unstartable && mount --bind /run/Dummy-unstartable {AGENT}"""
+
+
+def kill_service(cluster: Cluster, failures: int) -> None:
+    """Let nova-compute die on the host, and wait until the cluster has noticed."""
+    cluster.done(OFF, "sh", "-c", DIE)
+    failed = f"./node_history/node/resource_history[@id='service'][@fail-count='{failures}']"
     assert slowly_until(lambda: cluster.status().find(failed) is not None, 30)
-    stage.settle(5)
-    assert stage.arrivals() == []
+    started = f"./resources/clone/resource[@id='service'][@role='Started']/node[@name='{OFF}']"
+    assert slowly_until(lambda: cluster.status().find(started) is not None, 30)
+
+
+def test_a_service_that_the_cluster_restarts_is_told_the_second_time_and_starts_nothing(
+    stage: Stage, cluster: Cluster
+) -> None:
+    stage.begin(f"nova-compute on {OFF} dies, is restarted, and dies again; Nova hears its heartbeats all the time")
+    cluster.done("node1", "crm_resource", "--cleanup")
+    kill_service(cluster, 1)
+    assert stage.wait_for(EventKind.NOVA_COMPUTE_UP, OFF, 30)
+    assert stage.arrivals(EventKind.NOVA_COMPUTE_DOWN) == []
+    kill_service(cluster, 2)
+    assert stage.wait_for(EventKind.NOVA_COMPUTE_DOWN, OFF, 60)
+    assert stage.arrivals(EventKind.NOVA_COMPUTE_DOWN)[0].handled.outcome is Outcome.IGNORED
+    assert stage.incidents() == []
+
+
+def test_a_service_that_cannot_be_started_is_told_and_is_an_incident(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"nova-compute on {OFF} dies and cannot be started; Nova hears nothing more of it")
+    with stage.site.world.settled() as world:
+        machines.kill_compute(world, OFF)
+    cluster.done(OFF, "sh", "-c", UNSTARTABLE)
+    try:
+        cluster.done(OFF, "sh", "-c", DIE)
+        assert stage.wait_for(EventKind.NOVA_COMPUTE_DOWN, OFF, 90)
+        assert until(stage.incidents, 60)
+    finally:
+        cluster.done(OFF, "umount", AGENT)
+    (incident,) = stage.incidents()
+    assert (incident.failure, incident.subject.name) == ("nova-compute.down", OFF)
+    cluster.done("node1", "crm_resource", "--cleanup")
+    assert stage.wait_for(EventKind.NOVA_COMPUTE_UP, OFF, 60)
+    assert cluster.is_on(OFF)
+
+
+def test_an_alert_of_yesterday_starts_nothing(stage: Stage, cluster: Cluster) -> None:
+    stage.begin(f"the alert of a fencing of {OFF} a day ago arrives now")
+    desc = f"Operation off of {OFF} by node1 for pacemaker-controld.1@node2: OK (ref=yesterday)"
+    told = {"kind": "fencing", "node": OFF, "rc": "0", "desc": desc, "timestamp_epoch": str(int(stage.cause) - 86400)}
+    environment = [f"CRM_alert_{name}={value}" for name, value in told.items()]
+    command = ("runuser", "-u", "hacluster", "--", "env", f"MEDEVAC_CONF={CONFIGURATION}", *environment)
+    cluster.done("node1", *command, str(BIN / "medevac-alert"))
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30)
+    assert [each.handled.outcome for each in stage.arrivals()] == [Outcome.IGNORED]
     assert stage.incidents() == []
 
 
 def test_a_changed_attribute_is_no_event(stage: Stage, cluster: Cluster) -> None:
     stage.begin(f"a transient attribute of {OFF} changes")
     cluster.done("node1", "attrd_updater", "-n", "medevac-trial", "-U", "1", "-N", OFF)
-    stage.settle(5)
+    stage.settle(3)
     assert stage.arrivals() == []
     assert stage.incidents() == []
 
@@ -163,12 +222,16 @@ def test_standby_is_no_event(stage: Stage, cluster: Cluster) -> None:
 
 
 def test_a_disabled_remote_is_lost_and_no_incident(stage: Stage, cluster: Cluster) -> None:
-    stage.begin(f"the remote resource {OFF} is disabled: a planned stop")
+    stage.begin(f"the remote resource {OFF} is disabled, and pacemaker_remote is stopped: a planned stop")
     command = ("crm_resource", "--resource", OFF, "--meta", "--set-parameter", "target-role", "--parameter-value")
     cluster.done("node1", *command, "Stopped")
     try:
         assert stage.wait_for(EventKind.HOST_LOST, OFF, 60)
-        stage.settle(5)
+        cluster.kill(OFF, "pacemaker-remot", "TERM")  # as the administrator does next
+        stage.settle(4)
+        assert cluster.is_on(OFF)
+        cluster.off(OFF)
+        cluster.on(OFF)
     finally:
         cluster.done("node1", *command, "Started")
     assert stage.wait_for(EventKind.HOST_MEMBER, OFF, 60)
