@@ -32,8 +32,33 @@ class ReturnStart(ReturnStep):
         here = self.patiently(ports, lambda: ports.cloud.servers_on(self.brief.host)) if wanted else ()
         for server in here:
             if server.id in wanted and _is_down(server) and self._is_off(ports, server):
-                way = way.noted(self._start(ports, server))
+                elsewhere = self._elsewhere(ports, server)
+                way = way.noted(elsewhere or self._start(ports, server))
         return way
+
+    def _elsewhere(self, ports: Ports, server: Server) -> str:
+        """Return why it cannot be started here: an evacuation that failed may have left its guest at a destination.
+
+        Nova forgets such a guest, and does not look for it before it starts another.
+        """
+        tried = self.patiently(ports, lambda: ports.cloud.evacuations_from(self.brief.host))
+        for host in sorted({record.destination for record in tried if record.server_id == server.id}):
+            said = self._left_at(ports, server, host) if host and host != server.host else ""
+            if said:
+                self.say(ports, said, server.id)
+                return said
+        return ""
+
+    def _left_at(self, ports: Ports, server: Server, host: str) -> str:
+        try:
+            domain = ports.hypervisor.domain(host, server.id)
+        except HypervisorUnavailableError as error:
+            return (
+                f"{server.name} is not started: an evacuation may have left it on {host}, which does not say: {error}"
+            )
+        if domain is None or domain.state == OFF:
+            return ""
+        return f"{server.name} is not started: an evacuation that failed has left its guest on {host} ({domain.state})"
 
     def _is_off(self, ports: Ports, server: Server) -> bool:
         """Tell whether its guest is off; where nobody but Nova can be asked, Nova's word counts."""
