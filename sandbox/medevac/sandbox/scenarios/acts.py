@@ -202,8 +202,9 @@ class Hands:
         """Force hosts down."""
         with self._stage.world.settled() as world:
             for name in hosts:
-                world.hosts[name].forced_down, world.hosts[name].changed_at = True, world.now
-                self._stage.witness.marks.setdefault(name, {})["forced_down"] = True
+                if not world.hosts[name].forced_down:  # where it is already, nobody could tell whose mark it is
+                    world.hosts[name].forced_down, world.hosts[name].changed_at = True, world.now
+                    self._stage.witness.marks.setdefault(name, {})["forced_down"] = True
 
     def do_enable(self, hosts: tuple[str, ...]) -> None:
         """Take all of that back."""

@@ -20,13 +20,20 @@ class KilledError(BaseException):
     """The process of this thread is dead.  No Exception: nothing may handle it."""
 
 
+def _shut() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()  # released by whoever hands the turn over, which need not be whoever acquires it
+    return lock
+
+
 @dataclass(eq=False)
 class Strand:
     """One thread of the play."""
 
     name: str
     thread: threading.Thread | None = None
-    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    go: threading.Lock = field(default_factory=_shut)
+    """Shut while it waits for its turn."""
     ticket: int = 0
     """Counts its waits: an end that was planned for an earlier one is void."""
     idle: bool = False
@@ -45,7 +52,7 @@ class Loom:
         self._random = random
         self._numbers = itertools.count()
         self._due: list[tuple[float, float, int, int, Strand | Callable[[], None]]] = []
-        self._main = threading.Semaphore(0)
+        self._main = _shut()
         self._strands: list[Strand] = []
         self._running: Strand | None = None
         self.raised: BaseException | None = None

@@ -27,8 +27,10 @@ LOOK_EVERY = 3.0
 """Seconds between two looks of triage at what waits and what is held."""
 SELDOM = 15.0
 """The same when nothing waits and nothing is held."""
-POLL = 10.0
-"""Seconds between two looks of a conductor at the board, when nothing wakes it."""
+HEARS = 300.0
+"""The same for somebody who would lead: a session that ends wakes him."""
+POLL = 60.0
+"""Seconds between two looks of a conductor at the board, when nothing wakes it and it has given no job back."""
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 60.0
 
 
@@ -51,6 +53,12 @@ class SteppedConductor(Conductor):
                 self._run(job)
                 return True
         return False
+
+    @property
+    def rest(self) -> float:
+        """Return how many seconds there is nothing to claim, unless something changes."""
+        waits = [due - self._loom.now() for due in self._not_before.values() if due > self._loom.now()]
+        return min([POLL, *waits])
 
     def _claim(self, job: BoardJob) -> bool:
         try:
@@ -125,7 +133,7 @@ class Process:
     def _triage(self, client: KazooClient, intake: Intake) -> None:
         triage = Triage(client, intake, self.name)
         while not self._leads(client):
-            self._loom.rest(LOOK_EVERY)
+            self._loom.rest(HEARS)
         while True:
             rest = LOOK_EVERY
             with contextlib.suppress(MedevacError):
@@ -151,4 +159,4 @@ class Process:
                 ran = conductor.run_one()
             except (MedevacError, taskflow_errors.JobFailure):
                 ran = False
-            self._loom.rest(0.0 if ran else POLL)
+            self._loom.rest(0.0 if ran else conductor.rest)

@@ -109,8 +109,12 @@ class Stage:
         )
         intake = Intake(self.crew.desk(self, process, client))
         self.processes.append(process)
-        process.start(client, lambda: self._store.expire(client), intake, conductor)
+        process.start(client, lambda: self._expire(client), intake, conductor)
         return process
+
+    def _expire(self, client: KazooClient) -> None:
+        self._store.expire(client)
+        self.loom.wake()
 
     def alive(self) -> list[Process]:
         """Return the workers that have not died."""

@@ -16,7 +16,6 @@ from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode
-from medevac.sandbox.cloud.model import verdict
 from medevac.sandbox.scenarios.process import Process
 from medevac.workers.brakes import marks
 
@@ -31,6 +30,8 @@ _FORWARD = {"take_out", "evacuate", "power_off", "order", "kill", "reboot", "liv
 _UNDER_WAY = ("accepted", "pre-migrating")
 _FRESH = 250.0
 """Seconds for which an evacuation counts as under way; after the time-outs of policies it may be written off."""
+_FORGOTTEN = "left behind by Nova"
+"""The ledger's word for a guest that Nova has started and forgotten: nobody who asks Nova can know of it."""
 _HAD_POWER = "still had power"
 """The ledger's word for an evacuation from a host that was switched on again after it had been proven off.  That its
 servers do not run there is asked for here (see _require_dead); that it has power again is no copy of anything."""
@@ -144,13 +145,20 @@ class Witness:
         for incident in self.incidents():
             self._look_at_end(incident)
         with stage.world.settled() as world:
-            known = {*self.violations, *world.ledger.broken()}
-            self.violations += [sentence for sentence in verdict.violations(world) if sentence not in known]
+            self.violations += [
+                f"at {run.started_at:.3f}: {world.servers[run.server_id].name}, which its owner had stopped, runs"
+                for run in world.ledger.runs
+                if run.ended_at is None
+                and not world.servers[run.server_id].should_run
+                and _FORGOTTEN not in run.why_started
+            ]
             for host in world.hosts.values():
                 if host.forced_down and not host.disabled and "forced_down" not in self.marks.get(host.name, {}):
                     self._break(f"{host.name} is forced down and still enabled: neither in service nor out of it")
             for server in world.servers.values():
-                if server.should_run and not server.deleted and not world.ledger.hosts_of(server.id):
+                taken_for_stopped = server.vm_state == "stopped"  # by Nova, which then tells everybody so
+                wanted = server.should_run and not server.deleted and not taken_for_stopped
+                if wanted and not world.ledger.hosts_of(server.id):
                     self._require_told(server.id, server.name)
 
     def incidents(self) -> Iterator[Incident]:
