@@ -1,4 +1,4 @@
-"""The workers' Hypervisor port on guests that run a kernel: their agents, and their end while somebody speaks to them."""
+"""The Hypervisor port on guests that run a kernel: their agents, and what they do when their disk is full."""
 
 from __future__ import annotations
 

@@ -48,6 +48,9 @@ class FakeStage:
     def end(self, server_id: str) -> None:
         guests.crash(self._site.world, server_id)
 
+    def freeze(self, server_id: str) -> None:
+        guests.hang(self._site.world, server_id)
+
     def runs(self, server_id: str) -> bool:
         return HOST in self._site.world.ledger.hosts_of(server_id)
 
@@ -82,6 +85,9 @@ class QemuStage:
     def end(self, server_id: str) -> None:
         os.kill(self._libvirtd.qemu(f"instance-{server_id}"), signal.SIGKILL)
         assert until(lambda: not self._connection.lookupByUUIDString(server_id).isActive())
+
+    def freeze(self, server_id: str) -> None:
+        os.kill(self._libvirtd.qemu(f"instance-{server_id}"), signal.SIGSTOP)
 
     def runs(self, server_id: str) -> bool:
         return (self._libvirtd.folder / "run" / "qemu" / f"instance-{server_id}.pid").exists()

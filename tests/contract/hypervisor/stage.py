@@ -21,6 +21,9 @@ class Stage(Protocol):
     def end(self, server_id: str) -> None:
         """Let the guest go off, by somebody else's hand; its domain stays defined."""
 
+    def freeze(self, server_id: str) -> None:
+        """Let the guest's process stand still, as one that waits for storage does."""
+
     def runs(self, server_id: str) -> bool:
         """Tell whether the guest's process is there, without asking the port."""
 

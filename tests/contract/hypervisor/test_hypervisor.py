@@ -98,6 +98,14 @@ def test_a_guest_that_is_not_there_is_proven_absent(stage: Stage) -> None:
     assert stage.hypervisor.kill(HOST, NOBODY).action == "absent"
 
 
+def test_a_guest_that_stands_still_counts_as_running_and_can_be_killed(stage: Stage) -> None:
+    server_id = stage.boot()
+    stage.freeze(server_id)
+    assert _domain(stage, server_id).state == "running"
+    assert stage.hypervisor.kill(HOST, server_id).action == "killed"
+    assert not stage.runs(server_id)
+
+
 def test_only_the_guest_that_is_meant_is_killed(stage: Stage) -> None:
     meant, other = stage.boot(), stage.boot()
     stage.hypervisor.kill(HOST, meant)
