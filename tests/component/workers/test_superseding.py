@@ -88,3 +88,16 @@ def test_a_job_that_runs_loses_its_ports_when_its_incident_is_superseded(bench: 
         recovery.prepare(job, job.claim)
     assert bench.incident(server).state is IncidentState.SUPERSEDED
     board.close()
+
+
+def test_the_death_of_a_host_does_not_wait_for_servers_that_crashed_before(bench: Bench) -> None:
+    crashed = bench.server_event(EventKind.SERVER_CRASHED)
+    bench.pass_time(1.0)
+    die(bench)
+    death = bench.host_event(EventKind.HOST_FENCED, facts={"action": "off", "by": "node1"})
+    bench.post(crashed, death)
+    bench.triage.settle_waiting()
+    handled = bench.handled(crashed)
+    assert handled is not None
+    assert (handled.outcome, handled.incident) == (Outcome.DUPLICATE, f"host.down:{HOST}:1")
+    assert bench.jobs == 1
