@@ -217,7 +217,7 @@ class _Compiler:
         if isinstance(step, Notify | Page):
             return Tell(seat, step.word, Message.of(step))
         if isinstance(step, Wait):
-            return Pause(seat, float(step.time))
+            return Pause(seat, step)
         if isinstance(step, OwnStep):
             return Carry(seat, step.word, step)
         message = f"'{step.word}' cannot stand in the flow of policy {self.policy.name} there"

@@ -19,7 +19,7 @@ from medevac.flows.policy.deeds import (
     Resume,
     WaitFor,
 )
-from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.duration import Duration, TimeOfDay
 from medevac.flows.policy.step import Step
 from medevac.flows.policy.words import HOST_DOWN, said
 
@@ -162,12 +162,15 @@ class Leave(Step):
 
 @dataclass(frozen=True, slots=True)
 class Wait(Step):
-    """Let time pass before the next step."""
+    """Let time pass before the next step: so long, or until a time of day."""
 
     word: ClassVar[str] = "wait"
     short: ClassVar[str] = "time"
 
-    time: Duration = field(metadata=said("How long.", least=0, most=86_400))
+    time: Duration | None = field(default=None, metadata=said("How long.", least=0, most=86_400))
+    until: TimeOfDay | None = field(
+        default=None, metadata=said("Until it is that time next, in UTC: 02:00 begins a window at night.")
+    )
 
 
 @dataclass(frozen=True, slots=True)

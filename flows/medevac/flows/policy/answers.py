@@ -9,21 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 from medevac.flows.policy.language import Policy
 from medevac.flows.policy.reader import read_policies
-from medevac.flows.policy.words import wider
-
-BUILT_IN = "built-in"
-"""The name of the policy that is built in; a site's cannot have it."""
-FILE = Path(__file__).with_name("built-in.yaml")
+from medevac.flows.policy.words import BUILT_IN, BUILT_IN_FILE, wider
 
 
 @cache
 def built_in() -> Policy:
     """Return the policy that answers, for everyone, what the site's policies leave open."""
-    (policy,) = read_policies(FILE).policies
+    (policy,) = read_policies(BUILT_IN_FILE).policies
     return policy
 
 

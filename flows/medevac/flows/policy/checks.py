@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from medevac.flows.policy.checks_live import misplaced, once
+from medevac.flows.policy.checks_live import misplaced, once, unsaid
 from medevac.flows.policy.courses import smooth_course
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.grammar import Draft, UnreadStep
@@ -30,7 +30,7 @@ from medevac.flows.policy.matching import includes
 from medevac.flows.policy.nesting import check_nesting
 from medevac.flows.policy.orders import check_orders
 from medevac.flows.policy.problems import WHOLE_FILE, Problems, quoted
-from medevac.flows.policy.words import UNANSWERED
+from medevac.flows.policy.words import BUILT_IN, BUILT_IN_FILE, UNANSWERED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names become parts of task names and znodes."""
@@ -49,6 +49,9 @@ def check_policy(draft: Draft) -> None:
     if name and not _NAME.fullmatch(name):
         hint = "use letters, digits, '-', '_' and '.', 64 at most"
         draft.problems.error(draft.place("policy"), f"{quoted(name)} cannot be the name of a policy", hint)
+    if name == BUILT_IN and draft.problems.file != str(BUILT_IN_FILE):
+        message = f"{quoted(name)} is the name of the policy that is built in"
+        draft.problems.error(draft.place("policy"), message, "choose another")
     _check_match(draft)
     _check_states(draft)
     for failure, flow in draft.policy.when.items():
@@ -72,6 +75,7 @@ def check_set(drafts: Sequence[Draft], whole: Problems) -> None:
 
 
 def _check_flow(draft: Draft, failure: str, flow: Flow) -> None:
+    unreadable = draft.problems.failed
     for index, step in enumerate(flow.steps):
         place = draft.place("when", failure, index)
         earlier = flow.steps[:index]
@@ -79,7 +83,8 @@ def _check_flow(draft: Draft, failure: str, flow: Flow) -> None:
             draft.problems.error(place, f"'{step.word}' stands here a second time", "one of each is enough")
             continue
         dead = _misplaced(step, earlier) if failure == HOST_DOWN else ()
-        for message, hint in dict.fromkeys((*dead, *misplaced(step, earlier, failure))):
+        lacks = () if unreadable else unsaid(step)
+        for message, hint in dict.fromkeys((*lacks, *dead, *misplaced(step, earlier, failure))):
             draft.problems.error(place, message, hint)
     if flow.leaves and len(flow.steps) > 1:
         index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Leave))

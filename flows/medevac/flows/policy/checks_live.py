@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from medevac.flows.policy.actions import Disable, Evacuate, Fence, Leave, Step, Verify, host_steps, walk
+from medevac.flows.policy.actions import Disable, Evacuate, Fence, Leave, Step, Verify, Wait, host_steps, walk
 from medevac.flows.policy.deeds import (
     DEEDS,
     ColdMigrate,
@@ -32,6 +32,16 @@ _IMPOSSIBLE: Mapping[str, tuple[tuple[type[Step], ...], str]] = {
 
 _MOVES = (Evacuate, LiveMigrate, ColdMigrate)
 _WAITS = ("service", "host", "server", "port", "guest")
+
+
+def unsaid(step: Step) -> Iterator[Advice]:
+    """Yield what is missing in *step* and what it holds, where nothing of that was unreadable."""
+    for inner in walk((step,)):
+        if isinstance(inner, Wait) and (inner.time is None) is (inner.until is None):
+            yield "'wait' says not how long, or says it twice", "write 'wait: 30s', or {until: 02:00}"
+        if isinstance(inner, WaitFor) and len(given := _given(inner)) != 1:
+            what = " and ".join(given) or "nothing"
+            yield f"'wait_for' waits for {what}", "say one of: " + ", ".join(_WAITS)
 
 
 def misplaced(step: Step, earlier: Sequence[Step], failure: str) -> Iterator[Advice]:
@@ -69,14 +79,15 @@ def _alone(step: Step, failure: str) -> Iterator[Advice]:
 
 
 def _waits(step: WaitFor, failure: str) -> Iterator[Advice]:
-    given = [name for name in _WAITS if getattr(step, name) is not None]
-    if len(given) != 1:
-        what = " and ".join(given) or "nothing"
-        yield f"'wait_for' waits for {what}", "say one of: " + ", ".join(_WAITS)
-    elif failure == HOST_DOWN and given[0] in ("service", "host"):
-        yield f"'wait_for' a {given[0]} cannot answer {failure}: the host is proven off", "leave it out"
-    elif failure in SERVER_FAILURES and given[0] in ("service", "host"):
-        yield f"'wait_for' a {given[0]} cannot answer {failure}: the host is well", "wait for server, port or guest"
+    for what in {"service", "host"} & set(_given(step)):
+        if failure == HOST_DOWN:
+            yield f"'wait_for' a {what} cannot answer {failure}: the host is proven off", "leave it out"
+        elif failure in SERVER_FAILURES:
+            yield f"'wait_for' a {what} cannot answer {failure}: the host is well", "wait for server, port or guest"
+
+
+def _given(step: WaitFor) -> list[str]:
+    return [name for name in _WAITS if getattr(step, name) is not None]
 
 
 def _unproven(step: Step, before: set[type[Step]]) -> Iterator[Advice]:

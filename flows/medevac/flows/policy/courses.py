@@ -18,6 +18,7 @@ from medevac.flows.policy.actions import (
     WaitFor,
     walk,
 )
+from medevac.flows.policy.duration import DAY
 
 
 def smooth_course(flow: Flow) -> float:
@@ -45,7 +46,7 @@ def _allowed(step: Step) -> float:
     if isinstance(step, Verify | WaitFor):
         return float(step.within)
     if isinstance(step, Wait):
-        return float(step.time)
+        return float(DAY if step.time is None else step.time)
     return _allowed_inside(step)
 
 

@@ -63,3 +63,31 @@ def _not_a_duration(text: str) -> NotADurationError:
         written = f"{guess[1]}{'ms' if unit == 'milli' else unit}"
         return NotADurationError(f"{text!r} is not a duration", f"did you mean '{written}'?")
     return NotADurationError(f"{text!r} is not a duration", HOW_TO_WRITE)
+
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+DAY = 86_400
+"""Seconds."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TimeOfDay:
+    """A time of every day, in UTC, written 02:00."""
+
+    hour: int
+    minute: int
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return f"{self.hour:02}:{self.minute:02}"
+
+    def next_after(self, at: float) -> float:
+        """Return when it is that time next, from *at* on; both in seconds since the epoch."""
+        wanted = self.hour * 3600 + self.minute * 60
+        return at + (wanted - at % DAY) % DAY
+
+
+def parse_time_of_day(text: str) -> TimeOfDay | None:
+    """Return the time of day that *text* says, or None where it says none."""
+    found = _CLOCK.fullmatch(text)
+    return TimeOfDay(int(found[1]), int(found[2])) if found else None

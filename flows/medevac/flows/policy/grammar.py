@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from medevac.flows.policy.binding import Binder, Path, key_of
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text
+from medevac.flows.policy.duration import TimeOfDay, parse_time_of_day
 from medevac.flows.policy.language import (
     EVERYONE,
     FAILURES,
@@ -152,6 +153,14 @@ def _ready(binder: Binder, node: Node, path: Path) -> Ready | None:
     return None
 
 
+def _time_of_day(binder: Binder, node: Node, path: Path) -> TimeOfDay | None:
+    text = binder.text(node, path)
+    time = parse_time_of_day(text.value) if text else None
+    if text is not None and time is None:
+        binder.problems.error(text.place, f"{quoted(text.value)} is not a time of day", "write 02:00 or 22:30, in UTC")
+    return time
+
+
 def _flow(binder: Binder, node: Node, path: Path) -> Flow | None:
     """Read a flow: a step, a list of steps, or `{steps: [...], deadline: ..., on_failure: ...}`."""
     given = {entry.key.value: entry for entry in node.entries} if isinstance(node, Entries) else {}
@@ -254,4 +263,5 @@ _READERS: Mapping[type, Callable[[Binder, Node, Path], Any]] = {
     Flow: _flow,
     Match: read_match,
     Ready: _ready,
+    TimeOfDay: _time_of_day,
 }

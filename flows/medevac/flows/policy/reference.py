@@ -10,7 +10,7 @@ from typing import Any, cast, get_args, get_origin
 
 from medevac.flows.policy.actions import STEPS, Flow, Step
 from medevac.flows.policy.binding import key_of
-from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.duration import Duration, TimeOfDay
 from medevac.flows.policy.language import After, Match, Policy, States
 from medevac.flows.policy.named import NamedFlow
 from medevac.flows.policy.words import FAILURES
@@ -80,7 +80,7 @@ def _value(hint: Any, said: Mapping[str, Any]) -> str:  # noqa: ANN401 - a type 
 
 
 def _plain_value(hint: type, said: Mapping[str, Any]) -> str:
-    names = {str: "text", int: "whole number", bool: "`yes` `no`", Duration: "length of time"}
+    names = {str: "text", int: "whole number", bool: "`yes` `no`", Duration: "length of time", TimeOfDay: "time of day"}
     name = names.get(hint, hint.__name__)
     least, most = said.get("least"), said.get("most")
     if hint is Duration:

@@ -15,7 +15,7 @@ from typing import Any, cast, get_args, get_origin
 
 from medevac.flows.policy.actions import Flow, Step
 from medevac.flows.policy.binding import key_of
-from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.duration import Duration, TimeOfDay
 from medevac.flows.policy.language import EVERYONE, After, Match, Policy, Ready
 from medevac.flows.policy.named import NamedFlow
 from medevac.flows.policy.registry import steps
@@ -26,6 +26,7 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEXT: Schema = {"type": ["string", "number", "boolean"]}
 """We read every scalar as text; editors' YAML sees numbers and booleans in some."""
+TIME_OF_DAY: Schema = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 DURATION: Schema = {"type": "string", "pattern": r"^(?=.)(\d+d)?(\d+h)?(\d+m(?!s))?(\d+s)?(\d+ms)?$"}
 READY: Schema = {"type": "string", "pattern": r"^(active|guest|port:\d{1,5})$"}
 _PARAMETER: Schema = {"type": "string", "pattern": r"^\$[A-Za-z_]"}
@@ -58,6 +59,7 @@ class Maker:
             Path: {"type": "string"},
             Duration: DURATION,
             Ready: READY,
+            TimeOfDay: TIME_OF_DAY,
             bool: {"enum": [True, False, "yes", "no"]},
             **(overrides or {}),
         }

@@ -16,7 +16,7 @@ from typing import Any, cast
 from medevac.core.errors import MalformedDocumentError
 from medevac.flows.policy.binding import key_of
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text
-from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.duration import Duration, TimeOfDay
 from medevac.flows.policy.grammar import read_policy
 from medevac.flows.policy.language import EVERYONE, After, Flow, Match, Policy, PolicySet, Ready, Step
 from medevac.flows.policy.problems import WHOLE_FILE, Problems
@@ -89,6 +89,7 @@ def _written_step(step: Step) -> Any:  # noqa: ANN401 - a word or an object
 _FORMS: Mapping[type, Callable[[Any], Any]] = {
     Duration: str,
     Ready: str,
+    TimeOfDay: str,
     Step: _written_step,
     Flow: _written_flow,
     After: _written_after,

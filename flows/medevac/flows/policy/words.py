@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+
+BUILT_IN = "built-in"
+"""The name of the policy that is built in; a site's cannot have it."""
+BUILT_IN_FILE = Path(__file__).with_name("built-in.yaml")
 
 HOST_DOWN = "host.down"
 HOST_UP = "host.up"
