@@ -24,9 +24,10 @@ T = TypeVar("T")
 class Network:
     """Namespaces whose names begin with this process's number; *addresses* by host."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    def __init__(self, addresses: Mapping[str, str], label: str = "") -> None:
+        """Make one that is told from others of this process by *label*."""
         self.addresses = addresses
-        self._prefix = f"medevac{os.getpid()}-"
+        self._prefix = f"medevac{os.getpid()}-{label}"
         self._switch = f"{self._prefix}switch"
 
     def namespace(self, host: str) -> str:

@@ -53,8 +53,14 @@ def facts_of(look: Look, probe: NetworkProbe) -> Mapping[str, str]:
         "carrier": carrier,
         "reached": reached,
         "missed": " ".join(look.missed)[:1000],
-        "cause": "carrier" if look.carrier is False else "reach",
+        "cause": _cause(look, probe),
     }
+
+
+def _cause(look: Look, probe: NetworkProbe) -> str:
+    if verdict(look, probe) is Outcome.WELL:
+        return ""
+    return "carrier" if look.carrier is False else "reach"
 
 
 def look_at(probe: NetworkProbe) -> Look:

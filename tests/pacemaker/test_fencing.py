@@ -1,0 +1,81 @@
+"""Pacemaker as rungs of a ladder, on a real cluster: its history believed, its fencing asked for and read back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from medevac.core.errors import FencingError
+from medevac.flows.rung import Answer, Case
+from medevac.workers.fencing.pacemaker import Cluster as Reached
+from medevac.workers.fencing.pacemaker import EvidenceMeans, PacemakerMeans
+from tests.pacemaker.cluster import Cluster, slowly_until
+
+pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
+
+OFF, BACK = "compute1", "compute2"
+"""The host whose fence device leaves it off, and the one that comes back."""
+ALL = ("*",)
+
+
+@pytest.fixture
+def whole(cluster: Cluster) -> Cluster:
+    cluster.heal()
+    return cluster
+
+
+def reached(cluster: Cluster) -> Reached:
+    """Return the way from here to the commands on a node, as `through` says it at a site."""
+    return Reached(tuple(cluster.inside("node2")))
+
+
+def case(host: str) -> Case:
+    now = time.time()
+    return Case(host, f"host.down:{host}:1", failed_at=now, now=now)
+
+
+def test_pacemaker_fences_on_request_and_its_history_is_the_evidence(whole: Cluster) -> None:
+    means, asked = PacemakerMeans(ALL, reached(whole), timeout=30.0), case(OFF)
+    assert f"Pacemaker can fence {OFF} with fence-{OFF}" in means.prove(OFF)
+    assert means.look(asked).words == "Pacemaker reaches it: it is online"
+    means.order(asked)
+    assert not whole.is_on(OFF)
+    assert slowly_until(lambda: means.look(asked).evidence is not None, 30)
+    evidence = means.look(asked).evidence
+    assert evidence is not None
+    assert (evidence.source, evidence.action) == ("pacemaker", "off")
+    assert evidence.at >= asked.failed_at - 1
+    assert "medevac" in evidence.detail
+
+
+def test_the_clusters_own_fencing_is_evidence_until_the_host_is_back(whole: Cluster) -> None:
+    means, died = EvidenceMeans(ALL, reached(whole)), case(BACK)
+    seen: list[Answer] = []
+
+    def look() -> bool:
+        seen.append(means.look(died))
+        return seen[-1].evidence is not None
+
+    whole.bmc.hanging.clear()
+    whole.kill(BACK, "pacemaker-remot")
+    assert slowly_until(look, 60) or seen[-1].words == "Pacemaker reaches it: it is online"
+    assert slowly_until(lambda: whole.is_online(BACK), 90)
+    answer = means.look(died)
+    assert (answer.evidence, answer.words) == (None, "Pacemaker reaches it: it is online")
+    later = case(OFF)
+    assert means.look(later).evidence is None
+
+
+def test_a_device_that_refuses_is_an_error_and_no_evidence_and_neither_is_a_humans_confirmation(whole: Cluster) -> None:
+    means, asked = PacemakerMeans(ALL, reached(whole), timeout=30.0), case(OFF)
+    whole.bmc.refusing.add(OFF)
+    with pytest.raises(FencingError, match="stonith_admin ended with 1 on --fence compute1"):
+        means.order(asked)
+    assert means.look(asked).evidence is None
+    assert whole.is_on(OFF)
+    whole.network.cut(OFF)
+    assert slowly_until(lambda: "unclean" in means.look(asked).words, 60)
+    whole.done("node1", "stonith_admin", "--confirm", OFF)
+    assert slowly_until(lambda: "only a human" in means.look(asked).words, 30)
+    assert means.look(asked).evidence is None
