@@ -6,7 +6,15 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from medevac.core.errors import CloudUnavailableError, ConflictError, NotFoundError, OutcomeUnknownError, RefusedError
+from medevac.core.errors import (
+    CloudUnavailableError,
+    ConflictError,
+    HostReturnedError,
+    NoEvidenceError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RefusedError,
+)
 from medevac.core.journal import INTENDS, JournalEntry
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
@@ -14,10 +22,12 @@ from medevac.flows.evacuation import Wave
 from medevac.flows.journey import OWNER_LOCKED, Journey, Limits
 from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Ports, Server
 from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
+from medevac.flows.still_out import still_out
 
 PASSED = "deadline passed"
 VIEW_LASTS = 10.0
@@ -127,6 +137,15 @@ class _Convoy:
         found = (self.wave.may_have_been_asked(server_id, intended[server_id]) for server_id in waiting)
         self._tell(journey for journey in found if journey is not None)
 
+    def _mind_the_host(self) -> None:
+        """Ask for nobody any more where the host may run its servers again: see still_out."""
+        if self.step.brief.failure != HOST_DOWN:
+            return
+        try:
+            still_out(self.ports, self.step.brief)
+        except (NoEvidenceError, HostReturnedError) as error:
+            self._tell([self.wave.fail(server.id, str(error)) for server in self.wave.waiting()])
+
     def _leave_alone_what_its_owner_took(self) -> None:
         waiting = self.wave.waiting()
         self._owners_seen_at = self.ports.clock.now()
@@ -142,6 +161,7 @@ class _Convoy:
         if late := self.step.late(now):
             self._give_up(late)
         if self.wave.due(now) and now - self._owners_seen_at > VIEW_LASTS:
+            self._mind_the_host()
             self._leave_alone_what_its_owner_took()
         for server in self.wave.due(now):
             try:
