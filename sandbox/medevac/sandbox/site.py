@@ -68,6 +68,8 @@ class Plan:
     """Seconds within which fencing must end with evidence."""
     brakes: Mapping[str, object] = field(default_factory=lambda: dict.fromkeys(_BRAKES, 1000))
     """The site file's `brakes`.  By default a small site may lose one host after another, as trials do to it."""
+    site_file: Mapping[str, object] = field(default_factory=dict)
+    """Further keys of the site file."""
 
 
 class CloudProcess:
@@ -279,6 +281,7 @@ class SandboxSite:
             "limits": {"fence_timeout": f"{self.plan.fence_timeout}s"},
             "shared_storage": list(self.plan.shared_storage),
             "brakes": dict(self.plan.brakes),
+            **self.plan.site_file,
         }
         (self.folder / "medevac.yaml").write_text(yaml.safe_dump(site, sort_keys=False), encoding="utf-8")
         (self.folder / "env").write_text(self._shell(), encoding="utf-8")
