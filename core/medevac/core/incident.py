@@ -53,7 +53,10 @@ class Incident:
     policy_set: str = ""
     """Digest of the policy set that decided."""
     held_by: str = ""
-    """What holds it: evidence, breaker, disarm, maintenance, cap, limit, operator or capacity; empty: nothing does."""
+    """What holds it: evidence, breaker, storage, disarm, maintenance, cap, limit, operator, capacity or way-back.
+
+    Empty: nothing does.
+    """
     again_at: float = 0.0
     """Seconds since the epoch at which triage looks again at a held one; 0: a human or an event releases it."""
     host: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kazoo.client import KazooClient
 
@@ -18,6 +19,7 @@ from medevac.workers.desk import Desk, Promises
 from medevac.workers.incidents import OpenOnes
 from medevac.workers.names import AmbiguousHostError
 from medevac.workers.reconsidering import Cases, Reconsidering
+from medevac.workers.storage import StorageBrake
 from medevac.workers.zookeeper import bounded
 
 __all__ = ["Desk", "Intake", "Promises", "waiting"]
@@ -47,7 +49,7 @@ class Intake:
 
     def __init__(self, desk: Desk) -> None:
         """Work with *desk*."""
-        self._desk = desk
+        desk = self._desk = replace(desk, brakes=StorageBrake(desk))
         open_ones = OpenOnes(desk.client)
         cases = Cases(HostDown(desk, open_ones), LiveHost(desk), ServerCase(desk), WayBack(desk))
         self._cases: dict[EventKind, Handle] = {
