@@ -43,7 +43,7 @@ history = FOLDER / "history"
 if words[0] == "--list":
     print('<pacemaker-result><list name="fence device" count="1"><item name="device">f-compute</item></list>'
           '<status code="0" message="OK"/></pacemaker-result>')
-elif words[0] == "--fence" and words[2:] == ["--timeout", "1s", "--tag", "medevac"]:
+elif words[0] == "--fence" and words[2:] == ["--timeout", "1", "--tag", "medevac"]:
     try:
         state = bmc("off", words[1])
     except OSError:

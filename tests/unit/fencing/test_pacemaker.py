@@ -121,7 +121,7 @@ def test_without_pacemakers_commands_it_is_said_what_to_do(words: Words) -> None
 def test_pacemaker_is_asked_for_off_under_our_tag_and_on_another_machine_where_it_says_so(words: Words) -> None:
     words.say("ssh", "")
     PacemakerMeans(ALL, Cluster(("ssh", "ctl-1")), timeout=90.0).order(Case("compute1", "i", 0.0, 0.0))
-    assert words.called() == ["ctl-1 stonith_admin --fence compute1 --timeout 90s --tag medevac"]
+    assert words.called() == ["ctl-1 stonith_admin --fence compute1 --timeout 90 --tag medevac"]
 
 
 def test_a_refusal_carries_pacemakers_own_words(words: Words) -> None:

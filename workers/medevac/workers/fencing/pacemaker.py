@@ -115,7 +115,7 @@ class PacemakerMeans(EvidenceMeans):
     def order(self, case: Case) -> None:
         """Ask Pacemaker to fence the node with the action off; returns when Pacemaker has done so."""
         name = self.cluster.name_of(case.host)
-        command = ("stonith_admin", "--fence", name, "--timeout", f"{self._timeout:.0f}s", "--tag", TAG)
+        command = ("stonith_admin", "--fence", name, "--timeout", f"{self._timeout:.0f}", "--tag", TAG)
         ran = self.cluster.ask(command, self._timeout + GRACE)
         if ran.code:
             message = f"stonith_admin {ran.ending} on --fence {name}: {ran.words() or 'it said nothing'}"
