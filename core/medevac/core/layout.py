@@ -33,10 +33,12 @@ STARTS = "/brakes/starts"
 
 FENCING = "/fencing"
 """What the last round found of each host's fence paths; its children's names are hosts."""
+NEWS = "/brakes/news"
+"""Written when an operator has said something: triage looks at what it holds."""
 
 ALL = (
     *(EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES),
-    *(DISARM, MAINTENANCE, STARTS, FENCING),
+    *(DISARM, MAINTENANCE, STARTS, NEWS, FENCING),
 )
 
 

@@ -113,11 +113,21 @@ class Triage:
 
     def settle_waiting(self) -> int:
         """Settle what waits now, and return how many events could not be settled yet."""
-        bounded(self._client.get_children_async(layout.EVENTS, watch=lambda _: self._wake.set()))
+        bounded(self._client.get_children_async(layout.EVENTS, watch=self._event_came))
+        bounded(self._client.exists_async(layout.NEWS, watch=self._operator_spoke))
         events = [event for name in waiting(self._client) if (event := self._read(name)) is not None]
         events.sort(key=_turn)
         self._due = None
         return sum(not self._settle(event) for event in events)
+
+    # Methods and not lambdas: kazoo keeps each function once, however often it is set as a watch.
+
+    def _event_came(self, _change: object) -> None:
+        self._wake.set()
+
+    def _operator_spoke(self, _change: object) -> None:
+        self._look_at = 0.0
+        self._wake.set()
 
     def _read(self, name: str) -> Event | None:
         path = layout.event(name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from kazoo.client import KazooClient
 
+from medevac.core import layout
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import JournalEntry
 from medevac.workers import incidents
@@ -30,6 +31,7 @@ def _touch(client: KazooClient, incident_id: str, text: str, now: float) -> bool
     transaction = client.transaction()
     incidents.replace(transaction, stored, replace(stored.incident, again_at=now))
     incidents.note(transaction, incident_id, [JournalEntry(at=now, step="operator", text=text)])
+    transaction.set_data(layout.NEWS, b"")
     try:
         commit(transaction)
     except TransactionRefusedError:

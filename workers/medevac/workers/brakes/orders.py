@@ -160,6 +160,7 @@ def _released(write: _Write) -> str:
     write.unmark(Order.HOLD)
     if write.incident.state is IncidentState.HELD:
         write.change(replace(write.incident, again_at=write.said.at, released=f"released by {write.said}"))
+        write.transaction.set_data(layout.NEWS, b"")
         return "triage judges it anew; no limit, storm or maintenance holds it again"
     if Order.HOLD not in write.before:
         message = f"nothing holds {write.incident.id}: {write.incident.reason}"
