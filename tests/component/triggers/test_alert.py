@@ -84,13 +84,15 @@ def test_a_service_is_told_when_it_fails_again_or_cannot_be_started_and_when_it_
 ) -> None:
     alerts = dict(captured("resource"))
     died = alerts["s09.001.node1.resource"]
-    assert agent.run(died) == (0, "")
+    libvirt = died | {"CRM_alert_rsc": "libvirt"}
+    assert agent.run(libvirt) == (0, "")
     assert events(zk) == []
-    assert "no event yet: nova-compute.down host compute1, which the cluster mends by itself" in agent.log
-    for alert in (died, alerts["s10.004.node2.resource"], alerts["s09.005.node1.resource"]):
+    assert "no event yet: libvirt.down host compute1, which the cluster mends by itself" in agent.log
+    for alert in (libvirt, died, alerts["s10.004.node2.resource"], alerts["s09.005.node1.resource"]):
         assert agent.run(alert) == (0, "")
     told = [(event.kind.value, event.subject.name, event.facts["task"]) for event in events(zk)]
     assert sorted(told) == [
+        ("libvirt.down", "compute1", "monitor"),
         ("nova-compute.down", "compute1", "monitor"),
         ("nova-compute.down", "compute2", "start"),
         ("nova-compute.up", "compute1", "monitor"),

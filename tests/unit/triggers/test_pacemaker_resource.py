@@ -50,8 +50,11 @@ def test_a_failure_names_service_host_and_what_the_cluster_was_about() -> None:
     assert told == {"service": "nova-compute", "host": "compute1", "task": "monitor", "rc": "1", "cause": "failed"}
 
 
-def test_only_a_failed_start_is_more_than_the_cluster_mends() -> None:
-    for alert, mended in ((DIED, True), (UNSTARTABLE, False), (WORKS, False)):
+def test_only_a_monitor_of_what_nobody_else_can_judge_is_left_to_the_cluster_to_mend() -> None:
+    libvirt, control = changed(DIED, rsc="libvirt"), changed(DIED, rsc="nova-api")
+    unstartable = changed(UNSTARTABLE, rsc="libvirt")
+    cases = ((libvirt, True), (control, True), (unstartable, False), (DIED, False), (WORKS, False))
+    for alert, mended in cases:
         event = judge(alert)
         assert isinstance(event, Event)
         assert is_mended(event.kind, event.facts) is mended

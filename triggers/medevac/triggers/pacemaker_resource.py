@@ -24,8 +24,7 @@ _UP = {
     EventKind.LIBVIRT_DOWN: EventKind.LIBVIRT_UP,
     EventKind.CONTROL_PLANE_DOWN: EventKind.CONTROL_PLANE_UP,
 }
-DOWN = frozenset(_UP)
-"""The kinds of failures that resource alerts tell."""
+_SILENT = frozenset(_UP) - {EventKind.NOVA_COMPUTE_DOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +85,8 @@ def judge_resource(alert: Mapping[str, str], services: Services) -> tuple[EventK
 
 
 def is_mended(kind: EventKind, facts: Mapping[str, str]) -> bool:
-    """Tell whether the cluster is about to mend that by itself: a failed monitor makes it restart the service."""
-    return kind in DOWN and facts.get("task") == "monitor"
+    """Tell whether the cluster is about to mend that, and nobody else can say whether it has.
+
+    A failed monitor makes it restart the service.  Of nova-compute, triage asks Nova for a heartbeat since.
+    """
+    return kind in _SILENT and facts.get("task") == "monitor"

@@ -36,7 +36,7 @@ class Settings:
     services: Services = field(default_factory=Services)
     """Which resources of the cluster run services of the cloud."""
     repeats: int = REPEATS
-    """How often a service must fail within ten minutes before it is told, though the cluster restarts it each time."""
+    """How often libvirt or a service of the control plane must fail within ten minutes before it is told."""
     complaint: str = ""
     """What was wrong with the settings, for the log; the agent goes on with its defaults."""
 
