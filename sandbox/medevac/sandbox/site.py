@@ -28,6 +28,7 @@ from medevac.core import layout
 from medevac.core.errors import MedevacError, StoreUnreachableError
 from medevac.core.wire import to_plain
 from medevac.sandbox.cloud.client import SiteClient
+from medevac.sandbox.cloud.http.side_hands import CLONES
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.processes import Child, program, stop_all
@@ -281,6 +282,8 @@ class SandboxSite:
             "limits": {"fence_timeout": f"{self.plan.fence_timeout}s"},
             "shared_storage": list(self.plan.shared_storage),
             "brakes": dict(self.plan.brakes),
+            "hypervisor": {"program": str(cloud.addresses["hands"])},
+            "services": {**{name: clone for clone, name in CLONES.items()}, "through": str(cloud.addresses["hands"])},
             **self.plan.site_file,
         }
         (self.folder / "medevac.yaml").write_text(yaml.safe_dump(site, sort_keys=False), encoding="utf-8")

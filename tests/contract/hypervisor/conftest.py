@@ -1,4 +1,4 @@
-"""The stages on which the contract of the Hypervisor port is played: the fake, and real libvirt with real qemu."""
+"""The stages of the Hypervisor port's contract: the fake, a program at the simulated cloud, and libvirt with qemu."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,15 +14,20 @@ from typing import Any
 
 import pytest
 
+from medevac.flows.ports import Hypervisor
 from medevac.sandbox.cloud.model import guests, machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec, build_server
+from medevac.sandbox.cloud.model.world import World
+from medevac.sandbox.cloud.server import RunningCloud
 from medevac.sandbox.fakes import FakeSite
 from medevac.workers.hypervisor.libvirt_hypervisor import LibvirtHypervisor
+from medevac.workers.hypervisor.program_hypervisor import ProgramHypervisor
 from tests.contract.hypervisor.stage import HOST, Stage
 from tests.fixtures.services import absent
 from tests.fixtures.waiting import until
 from tests.libvirt.hypervisor import Hypervisor as Libvirtd
 
+SITE = SiteSpec((HostSpec(HOST), HostSpec("compute-2")))
 PROGRAMS = ("libvirtd", "virsh", "qemu-system-x86_64", "unshare")
 BARE = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='pc'>hvm</type></os><on_crash>destroy</on_crash>
@@ -31,37 +37,38 @@ BARE = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory unit
 """A guest that runs its firmware and finds nothing to boot."""
 
 
-class FakeStage:
+class WorldStage:
     """Implements Stage on a world."""
 
-    def __init__(self) -> None:
-        self._site = FakeSite(SiteSpec((HostSpec(HOST), HostSpec("compute-2"))))
-        self.hypervisor = self._site.hypervisor
+    def __init__(self, world: World, hypervisor: Hypervisor, wait: Callable[[float], None]) -> None:
+        self.hypervisor = hypervisor
+        self._world = world
+        self._wait = wait
 
     def boot(self, *, paused: bool = False, autostart: bool = False) -> str:
-        with self._site.world.settled() as world:
+        with self._world.settled() as world:
             server = build_server(world, ServerSpec("contract", HOST, vm_state="paused" if paused else "active"))
             guest = guests.running(world, server.id)
             guest.has_agent, guest.autostart = False, autostart
             return server.id
 
     def end(self, server_id: str) -> None:
-        guests.crash(self._site.world, server_id)
+        guests.crash(self._world, server_id)
 
     def freeze(self, server_id: str) -> None:
-        guests.hang(self._site.world, server_id)
+        guests.hang(self._world, server_id)
 
     def runs(self, server_id: str) -> bool:
-        return HOST in self._site.world.ledger.hosts_of(server_id)
+        return HOST in self._world.ledger.hosts_of(server_id)
 
     def let_work(self) -> None:
-        self._site.clock.wait(1.0)
+        self._wait(0.2)
 
     @contextmanager
     def silenced(self) -> Iterator[None]:
-        machines.freeze_libvirt(self._site.world, HOST)
+        machines.freeze_libvirt(self._world, HOST)
         yield
-        machines.start_libvirt(self._site.world, HOST)
+        machines.start_libvirt(self._world, HOST)
 
 
 class QemuStage:
@@ -137,7 +144,15 @@ def libvirtd() -> Iterator[tuple[Libvirtd, Any]]:
 
 @contextmanager
 def _fake(_request: pytest.FixtureRequest) -> Iterator[Stage]:
-    yield FakeStage()
+    site = FakeSite(SITE)
+    yield WorldStage(site.world, site.hypervisor, site.clock.wait)
+
+
+@contextmanager
+def _simulated(_request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with RunningCloud(SITE) as cloud:
+        port = ProgramHypervisor(cloud.addresses.hands, read_limit=30.0, kill_limit=30.0)
+        yield WorldStage(cloud.world, port, time.sleep)  # its clock is the machine's
 
 
 @contextmanager
@@ -149,10 +164,14 @@ def _qemu(request: pytest.FixtureRequest) -> Iterator[Stage]:
         stage.close()
 
 
-STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Stage]]] = {"fake": _fake, "qemu": _qemu}
+STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Stage]]] = {
+    "fake": _fake,
+    "simulated": _simulated,
+    "qemu": _qemu,
+}
 
 
-@pytest.fixture(params=["fake", pytest.param("qemu", marks=pytest.mark.real_libvirt)])
+@pytest.fixture(params=["fake", "simulated", pytest.param("qemu", marks=pytest.mark.real_libvirt)])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """Return a host without guests."""
     with STAGES[request.param](request) as stage:

@@ -10,6 +10,7 @@ from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.words import said
 from medevac.flows.ports import Hypervisor, NoHypervisor, NoServices, Services
 from medevac.workers.hypervisor.libvirt_hypervisor import LibvirtHypervisor
+from medevac.workers.hypervisor.program_hypervisor import ProgramHypervisor
 from medevac.workers.pacemaker.services import PacemakerServices
 
 
@@ -24,6 +25,10 @@ class HypervisorSettings:
             "no guest is killed, resumed or pinged."
         ),
     )
+    program: str = field(
+        default="",
+        metadata=said("A program that speaks to hypervisors instead, by its absolute path (docs/live-hosts.md)."),
+    )
     timeout: Duration = field(
         default=Duration(15), metadata=said("How long a question to a hypervisor may take.", least=1, most=300)
     )
@@ -32,10 +37,13 @@ class HypervisorSettings:
     )
 
     def port(self) -> Hypervisor:
-        """Return the port."""
-        if not self.uri:
-            return NoHypervisor()
-        return LibvirtHypervisor(self.uri, read_limit=float(self.timeout), kill_limit=float(self.kill_timeout))
+        """Return the port; the program, where there are both."""
+        read_limit, kill_limit = float(self.timeout), float(self.kill_timeout)
+        if self.program:
+            return ProgramHypervisor(self.program, read_limit=read_limit, kill_limit=kill_limit)
+        if self.uri:
+            return LibvirtHypervisor(self.uri, read_limit=read_limit, kill_limit=kill_limit)
+        return NoHypervisor()
 
 
 @dataclass(frozen=True, slots=True)

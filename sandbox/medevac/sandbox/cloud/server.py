@@ -26,7 +26,7 @@ from medevac.sandbox.cloud.model.site import ADMIN_PROJECT, SiteSpec
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.power.bmc import Bmc
 from medevac.sandbox.power.listener import listening
-from medevac.sandbox.power.script import write_agent
+from medevac.sandbox.power.script import write_agent, write_hands
 
 _START_SECONDS = 30.0
 
@@ -43,6 +43,8 @@ class Addresses:
     """Clouds `sandbox` (user admin) and `medevac` (user medevac)."""
     fence_agent: str
     """An executable fence agent."""
+    hands: str
+    """A program that speaks to hypervisors, and stands before Pacemaker's commands (see sandbox/hands.py)."""
 
     @property
     def auth_url(self) -> str:
@@ -67,7 +69,9 @@ async def serving(bmc: Bmc, directory: Path, port: int = 0) -> AsyncIterator[Add
         clouds = directory / "clouds.yaml"
         clouds.write_text(clouds_yaml(f"{url}/identity/v3", world.settings), encoding="utf-8")
         clouds.chmod(0o600)
-        yield Addresses(url, side_url, bmc_port, str(clouds), str(write_agent(directory)))
+        yield Addresses(
+            url, side_url, bmc_port, str(clouds), str(write_agent(directory)), str(write_hands(directory, side_url))
+        )
 
 
 @contextlib.asynccontextmanager

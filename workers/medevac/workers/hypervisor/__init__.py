@@ -1,1 +1,1 @@
-"""The Hypervisor port through libvirt: the one place of the workers that knows libvirt."""
+"""The Hypervisor port, through libvirt, of which only this package knows, or through a program of the site."""

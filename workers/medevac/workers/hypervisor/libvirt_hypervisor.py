@@ -132,6 +132,7 @@ class LibvirtHypervisor:
         libvirt = _library()
 
         def connected(ticket: Ticket) -> T:
+            ask_guard()
             connection = libvirt.open(self._uri.replace(_HOST, host))
             try:
                 ticket.check()

@@ -8,6 +8,7 @@ from typing import Any
 
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import from_plain, to_plain
+from medevac.sandbox.cloud.http import side_hands
 from medevac.sandbox.cloud.http.call import Answer, Call, Handler, Route
 from medevac.sandbox.cloud.model import actions, control, guests, machines, site, verdict
 from medevac.sandbox.cloud.model.errors import bad_request, not_found
@@ -225,6 +226,7 @@ ROUTES: tuple[Route, ...] = (
     ("POST", "/servers/{id}/{verb}", _act(_OWNER_VERBS)),
     ("GET", "/hosts", _hosts),
     ("POST", "/hosts/{id}/{verb}", _act(_HOST_VERBS)),
+    *side_hands.ROUTES,
     ("GET", "/guests", _guests),
     ("POST", "/guests/{id}/{verb}", _act(_GUEST_VERBS)),
     ("POST", "/control/{id}/{verb}", _act(_CONTROL_VERBS)),

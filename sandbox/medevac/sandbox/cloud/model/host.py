@@ -25,6 +25,8 @@ class Host:
     reachable: bool = True
     """False: its network is cut, while its guests run on."""
     compute_running: bool = True
+    compute_starts: int = 1
+    """How often it was started."""
     libvirt: str = "running"
     """running, down, or hung: it takes connections and answers nothing.  Its guests run on in any case."""
     incarnation: int = 0

@@ -71,6 +71,7 @@ def start_compute(world: World, name: str) -> None:
     if not host.powered or host.compute_running:
         return
     host.compute_running = True
+    host.compute_starts += 1
     _destroy_evacuated(world, host)
     for server in world.servers_on(name):
         _take_up(world, server, host)
