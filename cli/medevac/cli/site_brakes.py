@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from medevac.cli import options, output
+from medevac.cli import options, output, places
 from medevac.cli.moments import Moment, Until, who
 from medevac.cli.zookeeper import store
 from medevac.core import layout
@@ -18,6 +19,7 @@ from medevac.workers.brakes.going import set_going
 from medevac.workers.brakes.marks import CLOUD, Disarm, Maintenance, Mode
 from medevac.workers.brakes.view import ending
 
+unchecked_option = click.option("--unchecked", is_flag=True, help="Do not ask the cloud whether there is such a place.")
 by_option = click.option("--by", default=who, show_default="you", help="Who says so.")
 reason_option = click.option("--reason", "--why", required=True, help="Why, for those who find it at night.")
 
@@ -34,8 +36,12 @@ class NotMarkedError(MedevacError):
 @click.option("--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.FREEZE), show_default=True)
 @click.option("--until", type=Moment(), required=True, help="When it ends by itself: 2h, a time, or never.")
 @reason_option
+@options.site_file
+@unchecked_option
 @by_option
-def disarm(zookeeper: str, scope: str, mode: str, until: Until, reason: str, by: str) -> None:
+def disarm(
+    zookeeper: str, scope: str, mode: str, until: Until, reason: str, site_file: Path | None, unchecked: bool, by: str
+) -> None:
     """Begin nothing in a part of the cloud: freeze holds what fails there, ignore forgets it.
 
     Recoveries that have begun are finished: a host that is half recovered is worse than one that is whole.
@@ -43,12 +49,12 @@ def disarm(zookeeper: str, scope: str, mode: str, until: Until, reason: str, by:
     """
     now = time.time()
     mark = Disarm(scope, Mode(mode), by, reason, now, until.at(now))
+    if scope != CLOUD and not unchecked:
+        places.check(scope, site_file)
     with store(zookeeper) as client:
         marks.put(client, mark)
         begun = [row.incident for row in board_view.jobs(client) if row.claims]
     click.echo(f"{mark}, {ending(mark.until)}.")
-    if scope != CLOUD:
-        click.echo(f"It covers the hosts of which Nova says that they are in {scope}; `medevac site status` shows it.")
     if begun:
         click.echo(f"Under way, and finished first where they are in {scope}: {', '.join(begun)}")
 
@@ -74,21 +80,35 @@ def arm(zookeeper: str, scope: str, by: str) -> None:
 @click.option("--until", type=Moment(), help="When it ends by itself: 4h, a time, or never.")
 @click.option("--reason", "--why", default="", help="Why, for those who find it at night.")
 @click.option("--end", is_flag=True, help="The maintenance is over.")
+@options.site_file
+@unchecked_option
 @by_option
-def maintenance(zookeeper: str, host: str, until: Until | None, reason: str, end: bool, by: str) -> None:
+def maintenance(
+    zookeeper: str,
+    host: str,
+    until: Until | None,
+    reason: str,
+    end: bool,
+    site_file: Path | None,
+    unchecked: bool,
+    by: str,
+) -> None:
     """Announce that HOST (Nova's name of it) will be stopped: that starts no recovery.
 
     If no server runs on it when it stops, nothing is done.  If some do, the incident is held, and told: you decide.
     When the maintenance ends and the host is still away, its recovery begins.
     """
-    now = time.time()
-    with store(zookeeper) as client:
-        if end:
+    if end:
+        with store(zookeeper) as client:
             _end(client, host, by)
-            return
-        if until is None or not reason:
-            raise click.UsageError("give --until and --reason, or --end")
-        mark = Maintenance(host, by, reason, now, until.at(now))
+        return
+    if until is None or not reason:
+        raise click.UsageError("give --until and --reason, or --end")
+    if not unchecked:
+        places.check(f"host:{host}", site_file)
+    now = time.time()
+    mark = Maintenance(host, by, reason, now, until.at(now))
+    with store(zookeeper) as client:
         marks.put(client, mark)
     click.echo(f"{host} is in maintenance by {by} ({reason}), {ending(mark.until)}.")
 

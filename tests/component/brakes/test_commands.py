@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from kazoo.client import KazooClient
 
 from medevac.cli.root import run
 from medevac.core.incident import IncidentState
+from medevac.sandbox.cloud.model.settings import Settings
+from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
+from medevac.sandbox.cloud.server import RunningCloud
 from tests.component.brakes.conftest import MakeYard
 
 HOST = "az1-c1"
@@ -20,7 +24,8 @@ def zookeeper_is_known(zk: KazooClient, zk_hosts: str, monkeypatch: pytest.Monke
     """Let commands find the site of the test."""
     del zk  # it makes the site
     monkeypatch.setenv("MEDEVAC_ZOOKEEPER", zk_hosts)
-    monkeypatch.delenv("SUDO_USER", raising=False)
+    for name in [*(each for each in os.environ if each.startswith("OS_")), "SUDO_USER", "MEDEVAC_SITE"]:
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_what_is_disarmed_is_shown_loudly_until_it_is_armed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,3 +105,28 @@ def test_incidents_are_held_released_and_aborted_by_their_names(
     assert told.out.count("it has ended as parked") == 2
     assert "there is no incident 'nobody'" in told.err
     assert yard.incident(HOST).state is IncidentState.PARKED
+
+
+def test_a_scope_that_covers_no_host_is_refused_where_the_cloud_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    disarm = ["site", "disarm", "--until", "2h", "--reason", "x", "--scope"]
+    with RunningCloud(SiteSpec((HostSpec("compute-1", zone="az1"),)), Settings()) as cloud:
+        for name, value in cloud.addresses.environment().items():
+            monkeypatch.setenv(name, value)
+        assert run([*disarm, "zone:az2"]) == 1
+        told = capsys.readouterr().err
+        assert "zone:az2 covers no host: it is no zone, aggregate, rack or host of this cloud" in told
+        assert "Did you mean az1?" in told
+        assert run(["site", "maintenance", "compute-7", "--until", "4h", "--reason", "x"]) == 1
+        assert "host:compute-7 covers no host" in capsys.readouterr().err
+        assert run([*disarm, "az1"]) == 0
+        assert run([*disarm, "zone:az2", "--unchecked"]) == 0
+        assert capsys.readouterr().err == ""
+
+
+def test_a_scope_is_taken_as_it_is_where_no_cloud_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["site", "disarm", "--until", "2h", "--reason", "x", "--scope", "az1"]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("Whether there is any host in az1 was not checked: ")
+    assert "No cloud is configured" in told

@@ -1,0 +1,49 @@
+"""Places: whether a scope that somebody types covers any host, asked of the cloud where a command can reach it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from medevac.cli.options import DEFAULT_SITE
+from medevac.core.errors import MedevacError
+from medevac.workers.brakes import domains
+from medevac.workers.brakes.marks import Place
+from medevac.workers.openstack import nova
+from medevac.workers.site import read_site
+from medevac.workers.site_brakes import BrakeSettings
+
+
+class NoSuchPlaceError(MedevacError):
+    """No host is there."""
+
+
+def check(scope: str, site_file: Path | None) -> None:
+    """Raise NoSuchPlaceError when *scope* covers no host; say so where it cannot be told, which stops nobody."""
+    try:
+        known = _places(site_file)
+    except MedevacError as error:
+        said = str(error).partition("\n")[0]
+        click.echo(f"Whether there is any host in {scope} was not checked: {said}", err=True)
+        return
+    if not any(place.within(scope) for place in known):
+        raise NoSuchPlaceError(_unknown(scope, known))
+
+
+def _places(site_file: Path | None) -> Sequence[Place]:
+    path = site_file or (DEFAULT_SITE if DEFAULT_SITE.exists() else None)
+    site = read_site(path) if path else None
+    settings = site.brakes if site else BrakeSettings()
+    cloud = nova.connect((site.cloud or None) if site else None)
+    aggregates = cloud.aggregates()
+    return [domains.place_of(service, aggregates, settings) for service in cloud.compute_services()]
+
+
+def _unknown(scope: str, known: Sequence[Place]) -> str:
+    names = {name for place in known for name in (place.host, place.zone, place.rack, *place.aggregates) if name}
+    near = difflib.get_close_matches(scope.rpartition(":")[2], sorted(names))
+    hint = f"Did you mean {' or '.join(near)}?" if near else "`openstack compute service list` has hosts and zones."
+    return f"{scope} covers no host: it is no zone, aggregate, rack or host of this cloud. {hint}"
