@@ -63,6 +63,8 @@ class Incident:
     """The host that a failed server was on; empty for failures of hosts, whose subject is the host."""
     released: str = ""
     """Who let it go although a limit held it, and why; empty: nobody."""
+    told_at: float = 0.0
+    """When people were paged that it is held; 0: they were not."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the trigger said of a failure that is none of a whole host: cause, boot, role, what, paused ..."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -241,3 +242,37 @@ def test_a_host_that_came_back_while_it_could_not_be_fenced_is_not_fenced_later(
     incident = bench.incident(incident_id)
     assert (incident.state, incident.reason) == (IncidentState.IGNORED, f"the cluster has reached {HOST} again since")
     assert bench.jobs == 0
+
+
+def told(bench: Bench) -> list[str]:
+    """Let triage look, and return whom people were told of once its messages are out."""
+    bench.intake.reconsider()
+    for thread in threading.enumerate():
+        if thread.name == "page":
+            thread.join(30.0)
+    return [message.title for message in bench.site.notifier.sent]
+
+
+def test_people_are_paged_once_for_what_waits_for_them_also_by_a_successor(bench: Bench) -> None:
+    bench.sit_at(replace(bench.desk, notifier=bench.site.notifier))
+    fail_so_often(bench, 3)
+    incident_id = bench.settled(bench.server_event(EventKind.SERVER_CRASHED)).incident
+    for _ in range(3):
+        assert told(bench) == [f"medevac holds {incident_id}"]
+        bench.pass_time(120.0)
+    bench.sit_at(bench.desk)
+    assert told(bench) == [f"medevac holds {incident_id}"]
+    assert "told page: server" in bench.journal(incident_id)
+
+
+def test_a_page_that_does_not_go_out_is_tried_again_and_said_once(bench: Bench) -> None:
+    bench.sit_at(replace(bench.desk, notifier=bench.site.notifier))
+    bench.site.notifier.fails = True
+    fail_so_often(bench, 3)
+    incident_id = bench.settled(bench.server_event(EventKind.SERVER_CRASHED)).incident
+    for _ in range(3):
+        assert told(bench) == []
+        bench.pass_time(120.0)
+    assert bench.journal(incident_id).count("was not told") == 1
+    bench.site.notifier.fails = False
+    assert told(bench) == [f"medevac holds {incident_id}"]

@@ -18,7 +18,7 @@ from medevac.core.journal import JournalEntry
 from medevac.core.wire import encode
 from medevac.flows.plan import Settings
 from medevac.flows.policy.language import PolicySet
-from medevac.flows.ports import Clock, Cloud
+from medevac.flows.ports import Clock, Cloud, Notifier
 from medevac.workers import policy_history
 from medevac.workers.site_triage import TriageSettings
 from medevac.workers.verdict import Brakes, NoBrakes
@@ -59,6 +59,8 @@ class Desk:
     brakes: Brakes = field(default_factory=NoBrakes)
     """Asked before each job."""
     rules: TriageSettings = field(default_factory=TriageSettings)
+    notifier: Notifier | None = None
+    """Pages people about what waits for them; None: only the journal tells."""
 
     def policies(self) -> PolicySet:
         """Return the policies that hold now, which are kept for `medevac policy history` before they decide."""

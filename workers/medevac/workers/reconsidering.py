@@ -21,6 +21,7 @@ from medevac.workers.incidents import OpenOnes, Stored
 from medevac.workers.opening import again, end
 from medevac.workers.opinion import Opinion, Stand
 from medevac.workers.ruling import rule
+from medevac.workers.telling import Teller
 from medevac.workers.zookeeper import commit
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Reconsidering:
         self._desk = desk
         self._open_ones = open_ones
         self._cases = cases
+        self._teller = None if desk.notifier is None else Teller(desk, desk.notifier)
 
     def run(self) -> float | None:
         """Judge what is due; return when the next is (seconds since the epoch), None when nothing is held.
@@ -56,6 +58,9 @@ class Reconsidering:
         held = [each for each in self._open_ones.read() if each.incident.state is IncidentState.HELD]
         timed = [each for each in held if each.incident.again_at > 0]
         now = self._desk.clock.now()
+        for stored in held:
+            if self._teller is not None:
+                self._teller.tell(stored.incident)
         for stored in timed:
             if stored.incident.again_at <= now:
                 self._try(stored)

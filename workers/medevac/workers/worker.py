@@ -159,6 +159,7 @@ class Worker:
                 cluster=word_of(self._site.brakes.cluster, self._site.pacemaker_name, self._clock),
             ),
             rules=self._site.triage,
+            notifier=AppriseNotifier(self._site.notify),
         )
         triage = Triage(client, Intake(desk), self.name)
         thread = threading.Thread(target=triage.run, name="triage", daemon=True)
