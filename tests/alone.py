@@ -30,9 +30,9 @@ NOBODY = "127.0.0.1:1/medevac"
 """An address at which nothing listens."""
 
 
-def run(program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run(program: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROGRAMS / program], env=environment, capture_output=True, text=True, timeout=30, check=False
+        [PROGRAMS / program, *arguments], env=environment, capture_output=True, text=True, timeout=30, check=False
     )
 
 
@@ -84,12 +84,33 @@ def the_command_line_says_what_to_install(_: Path) -> None:
     assert done.stderr == "medevac: the command line needs click; install it with: pip install 'medevac[cli]'\n"
 
 
+def the_webhook_needs_no_more(folder: Path) -> None:
+    (folder / "tokens").write_text("0123456789abcdef\n")
+    (folder / "tokens").chmod(0o600)
+    lines = (f'token_file = "{folder}/tokens"', f'spool = "{folder}/spool"', "port = 0")
+    (folder / "webhook.toml").write_text("\n".join(lines))
+    done = run("medevac-webhook", {"PATH": os.defpath}, "--config", str(folder / "webhook.toml"), "--check")
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
+def the_probe_of_networks_needs_no_more_and_that_of_guests_says_what_it_needs(folder: Path) -> None:
+    settings = folder / "probe.toml"
+    settings.write_text(f'spool = "{folder}/spool"\n[[network]]\nrole = "storage"\ninterface = "lo"\n')
+    done = run("medevac-probe", {"PATH": os.defpath}, "--config", str(settings), "--check")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    settings.write_text(f'spool = "{folder}/spool"\n[[guest]]\nway = "agent-ping"\n')
+    done = run("medevac-probe", {"PATH": os.defpath}, "--config", str(settings))
+    assert (done.returncode, "pip install 'medevac[libvirt]'" in done.stderr) == (1, True), done
+
+
 CHECKS: list[Callable[[Path], None]] = [
     nothing_else_is_installed,
     the_wheel_is_what_is_imported,
     an_alert_without_zookeeper_is_spooled_for_its_owner_alone,
     an_alert_with_zookeeper_is_stored,
     the_command_line_says_what_to_install,
+    the_webhook_needs_no_more,
+    the_probe_of_networks_needs_no_more_and_that_of_guests_says_what_it_needs,
 ]
 
 
