@@ -65,7 +65,10 @@ class Hands:
         with self._stage.world.settled() as world:
             for name in names:
                 server = next((s for s in world.servers.values() if s.name == name and not s.deleted), None)
-                if server is not None:
+                if server is None:
+                    continue
+                # Nova accepts a stop on a dead host and never carries it out: the server is active, as its owner sees.
+                if verb != "stop" or world.hosts[server.host or ""].alive:
                     _try(functools.partial(_OWNERS[verb], world, server.id))
 
     # -- machines and triggers
@@ -195,8 +198,7 @@ class Hands:
             for each in marked:
                 host = world.hosts[each.host]
                 host.disabled, host.disabled_reason, host.changed_at = True, each.reason, world.now
-                kept = self._stage.witness.marks.setdefault(each.host, {})
-                kept.update({"disabled": True, "disabled_reason": each.reason})
+                self._stage.witness.mark(each.host, disabled=True, disabled_reason=each.reason)
 
     def do_force_down(self, hosts: tuple[str, ...]) -> None:
         """Force hosts down."""
@@ -204,7 +206,7 @@ class Hands:
             for name in hosts:
                 if not world.hosts[name].forced_down:  # where it is already, nobody could tell whose mark it is
                     world.hosts[name].forced_down, world.hosts[name].changed_at = True, world.now
-                    self._stage.witness.marks.setdefault(name, {})["forced_down"] = True
+                    self._stage.witness.mark(name, forced_down=True)
 
     def do_enable(self, hosts: tuple[str, ...]) -> None:
         """Take all of that back."""

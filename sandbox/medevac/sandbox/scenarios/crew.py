@@ -20,6 +20,7 @@ from medevac.sandbox.services import FakeServices
 from medevac.workers.brakes.judge import Brakes as RealBrakes
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.desk import Desk
+from medevac.workers.intake import Intake
 from medevac.workers.names import HostNames
 from medevac.workers.recovery import Recovery
 from medevac.workers.verdict import Brakes
@@ -66,6 +67,10 @@ class Crew:
             brakes=self.brakes(stage, process, client, names),
             rules=site.triage,
         )
+
+    def intake(self, stage: Stage, process: Process, client: KazooClient) -> Intake:
+        """Return what turns events into incidents."""
+        return Intake(self.desk(stage, process, client))
 
     def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
         """Return the hooks of the conductor; what it does is proven before every single call."""

@@ -16,8 +16,11 @@ from random import Random
 from medevac.sandbox.clock import START
 
 
-class KilledError(BaseException):
-    """The process of this thread is dead.  No Exception: nothing may handle it."""
+class KilledError(GeneratorExit):
+    """The process of this thread is dead.  No Exception: nothing may handle it.
+
+    A GeneratorExit, because that is what generators that are thrown away on the way may raise without a word.
+    """
 
 
 def _shut() -> threading.Lock:

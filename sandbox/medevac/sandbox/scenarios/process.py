@@ -87,6 +87,10 @@ class Process:
         """Be known as *name*; without *conducts* it only runs triage."""
         self.name = name
         self.dead = False
+        self.expired = False
+        """Its session is over, and it has not noticed yet."""
+        self.stood_still = False
+        """It was frozen: a call that it was about to make comes late."""
         self.client: KazooClient | None = None
         self.conductor: SteppedConductor | None = None
         self.expire: Callable[[], None] = lambda: None
@@ -123,12 +127,17 @@ class Process:
 
     def freeze(self, seconds: float) -> None:
         """Stand still for *seconds*; thawed, it goes on where it was, until it notices that its session is over."""
+        self.stood_still = True
         until = self._loom.now() + seconds
         for strand in self._strands:
             self._loom.freeze(strand, until)
         if seconds > SESSION:
-            self._loom.at(self._loom.now() + SESSION, self.expire)
+            self._loom.at(self._loom.now() + SESSION, self._lose)
             self._loom.at(until + NOTICES, self.die)
+
+    def _lose(self) -> None:
+        self.expired = True
+        self.expire()
 
     def _triage(self, client: KazooClient, intake: Intake) -> None:
         triage = Triage(client, intake, self.name)

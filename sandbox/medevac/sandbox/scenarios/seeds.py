@@ -176,7 +176,9 @@ class _Author:
         names = tuple(server.name for server in self._servers)
         return [
             Act(at=Duration(CALM), bmc=obeying, arm=("cloud",), room=names, started=1),
-            Act(at=Duration(CALM + 60), release=incidents),
+            # One more for each that a trouble may still kill at its first call.
+            *(Act(at=Duration(CALM + 30 * number), started=1) for number in range(1, MOST_TROUBLES + 1)),
+            Act(at=Duration(CALM + 30 * MOST_TROUBLES + 60), release=incidents),
         ]
 
 

@@ -24,10 +24,9 @@ from medevac.sandbox.power.bmc import Bmc
 from medevac.sandbox.prober import FakeProber
 from medevac.sandbox.scenarios.crew import Crew
 from medevac.sandbox.scenarios.loom import Loom
-from medevac.sandbox.scenarios.process import Process, SteppedConductor
+from medevac.sandbox.scenarios.process import LOOK_EVERY, Process, SteppedConductor
 from medevac.sandbox.scenarios.stores import Store
 from medevac.sandbox.scenarios.witness import Witness
-from medevac.workers.intake import Intake
 from medevac.workers.site import Site
 from medevac.workers.zookeeper import bounded, ensure_layout
 
@@ -107,7 +106,7 @@ class Stage:
             may_claim=orders.may_claim,
             between_atoms=orders.between_atoms,
         )
-        intake = Intake(self.crew.desk(self, process, client))
+        intake = self.crew.intake(self, process, client)
         self.processes.append(process)
         process.start(client, lambda: self._expire(client), intake, conductor)
         return process
@@ -174,6 +173,8 @@ class Stage:
         while own and self.loom.now() < self._zookeeper_back:
             self.loom.wait(self._zookeeper_back - self.loom.now())
             process.assert_alive()
+        if own and process.expired:
+            self.loom.wait(LOOK_EVERY)  # the answer never comes: by then it has noticed, and is no more
         if own and self._random is not None and self._random.random() < self.crew.stir:
             self.loom.wait(0.0)
             process.assert_alive()
