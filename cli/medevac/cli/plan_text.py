@@ -10,10 +10,10 @@ from medevac.cli import prose
 from medevac.cli.ground import as_written
 from medevac.core.wire import to_plain
 from medevac.flows.plan import PlannedServer
-from medevac.flows.policy.language import Policy
+from medevac.flows.policy.language import HOST_DOWN, Disable, Policy, RestartService, host_steps
 from medevac.flows.preview import Preview
 
-_PLAIN_FIELDS = frozenset({"id", "name", "project_id", "policy", "vm_state", "locked"})
+_PLAIN_FIELDS = frozenset({"id", "name", "project_id", "policy", "vm_state", "locked", "allow", "allowed_by"})
 """What is known of every planned server, and told by its place in the text."""
 _PLAN_FIELDS = frozenset({"host", "at", "baseline", "adopted", "since", "servers", "left"})
 """What every plan has, and is told in the text or of no use to people."""
@@ -31,8 +31,7 @@ class View:
     @property
     def troubled(self) -> bool:
         """Tell whether somebody should see to something before the host really fails."""
-        held = self.seen.decision.recover and not self.agent
-        return held or any(not left.intended for left in self.seen.plan.left)
+        return bool(self._why_held()) or any(not left.intended for left in self.seen.plan.left)
 
     def plain(self) -> dict[str, object]:
         """Return it as JSON."""
@@ -60,7 +59,7 @@ class View:
         return "\n\n".join(parts)
 
     def _why_held(self) -> str:
-        if not self.seen.decision.recover or self.agent:
+        if not self.seen.decision.recover or self.agent or self.failure != HOST_DOWN:
             return ""
         return (
             f"the site file has no fence device for {self.seen.host}, so nothing is evacuated until something else "
@@ -68,20 +67,42 @@ class View:
         )
 
     def _steps(self) -> list[str]:
-        first = [
-            f"1. fence      {self.seen.host}, by {self.agent or 'nobody'}",
-            "2. disable    its nova-compute: forced down, and disabled",
-            f"3. plan       {prose.count(len(self.seen.plan.servers), 'server')} to move",
+        first = self._first()
+        head = [f"{number}. {word:<10} {what}" for number, (word, what) in enumerate(first, start=1)]
+        begin = len(first) + 1
+        tiers = [self._tier(number, policy) for number, policy in enumerate(self.seen.order, start=begin)]
+        return ["\n".join(head), *tiers, f"{len(tiers) + begin}. report"]
+
+    def _first(self) -> list[tuple[str, str]]:
+        """Return what is done before the flows of the policies: a word, and what it means here."""
+        number = prose.count(len(self.seen.plan.servers), "server")
+        if self.failure == HOST_DOWN:
+            return [
+                ("fence", f"{self.seen.host}, by {self.agent or 'nobody'}"),
+                ("disable", "its nova-compute: forced down, and disabled"),
+                ("plan", f"{number} to move"),
+            ]
+        flows = [policy.when[self.failure] for policy in self.seen.order]
+        services = dict.fromkeys(step.service.value for flow in flows for step in flow.every(RestartService))
+        disabled = any(flow.every(Disable) for flow in flows)
+        return [
+            ("plan", f"{number} of a host that lives"),
+            *([("disable", "it takes no new servers until it is well again")] if disabled else []),
+            *(("restart_service", service) for service in services),
         ]
-        tiers = [self._tier(number, policy) for number, policy in enumerate(self.seen.order, start=4)]
-        return ["\n".join(first), *tiers, f"{len(tiers) + 4}. report"]
 
     def _tier(self, number: int, policy: Policy) -> str:
         servers = self.seen.plan.of(policy.name)
         deadline = f", within {policy.deadline}" if policy.deadline else ""
         head = f"{number}. {policy.name} [{policy.priority.value}{deadline}]: {prose.count(len(servers), 'server')}"
         shown = prose.names((_shown(server) for server in servers), 6)
-        return "\n".join([prose.folded(head), shown, prose.as_yaml(_of_servers(as_written(policy, self.failure)), 3)])
+        return "\n".join(
+            [prose.folded(head), shown, prose.as_yaml(_of_servers(as_written(policy, self.failure), self._once()), 3)]
+        )
+
+    def _once(self) -> tuple[str, ...]:
+        """Return the words of the steps that are done once for the host."""
+        return tuple(step.word for step in host_steps(self.failure))
 
     def _plain_tier(self, policy: Policy) -> dict[str, object]:
         return {
@@ -111,11 +132,11 @@ class View:
         return parts
 
 
-def _of_servers(flow: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return *flow* without the steps that are done once for the host, which stand above."""
+def _of_servers(flow: Any, once: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON
+    """Return *flow* without the steps that are done *once* for the host, which stand above."""
     if isinstance(flow, Mapping):
-        return {key: _of_servers(value) if key == "steps" else value for key, value in flow.items()}
-    return [step for step in flow if step not in ("fence", "disable")]
+        return {key: _of_servers(value, once) if key == "steps" else value for key, value in flow.items()}
+    return [step for step in flow if (next(iter(step)) if isinstance(step, Mapping) else step) not in once]
 
 
 def _told(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON

@@ -56,7 +56,8 @@ def _demands(found: Ground, seen: Preview, provider: str) -> Sequence[Demand]:
 
 
 def _moved(seen: Preview) -> list[Server]:
-    moved = {server.id for server in seen.plan.servers}
+    moving = {policy.name for policy in seen.order if policy.when[seen.failure].relocates}
+    moved = {server.id for server in seen.plan.servers if server.goes_with in moving}
     return [server for server in seen.servers if server.id in moved]
 
 

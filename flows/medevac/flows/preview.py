@@ -16,7 +16,7 @@ from medevac.flows.decision import Decision, concerned, decide
 from medevac.flows.ordering import in_order
 from medevac.flows.plan import Plan, Settings
 from medevac.flows.policy.answers import answering
-from medevac.flows.policy.language import Policy, PolicySet
+from medevac.flows.policy.language import HOST_DOWN, Policy, PolicySet
 from medevac.flows.policy.matching import Verdict, winner
 from medevac.flows.ports import Cloud, HostService, Server
 from medevac.flows.sorting import Seen, Surroundings, asks_aggregates, asks_projects, facts, make_plan
@@ -45,6 +45,7 @@ class Preview:
     """All servers of the host, as Nova tells them."""
     verdicts: tuple[Verdict, ...]
     """For each of the servers, in the same order: which policy wins, and what the others lack."""
+    failure: str = HOST_DOWN
 
     @property
     def host(self) -> str:
@@ -67,6 +68,7 @@ def preview(cloud: Cloud, host: str, question: Question) -> Preview | None:
     plan = make_plan(brief, policies, around, seen)
     moved = {server.goes_with for server in plan.servers}
     return Preview(
+        failure=question.failure,
         service=service,
         decision=decide(incident, service, question.policy_set, question.settings),
         plan=plan,

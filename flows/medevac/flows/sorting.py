@@ -12,7 +12,7 @@ from medevac.flows.abilities import Abilities
 from medevac.flows.brief import Brief
 from medevac.flows.ordering import Member, arrange, in_order
 from medevac.flows.plan import LeftServer, Plan, PlannedServer, Remark
-from medevac.flows.policy.language import After, Match, Policy, Priority
+from medevac.flows.policy.language import After, Evacuate, Match, Policy, Priority
 from medevac.flows.policy.matching import ServerFacts, asks_for, covers, matches, winner
 from medevac.flows.policy.wishes import Owners, Wishes, lower_ceiling, lower_priority, picked, wishes_of
 from medevac.flows.policy.words import HOST_DOWN
@@ -143,7 +143,8 @@ def _place(brief: Brief, policies: Sequence[Policy], around: Surroundings, serve
     stay = why_left(server, settings.shared_storage, policy.states, Ceiling(ceiling, source))
     unfit = ""
     if brief.failure != HOST_DOWN:
-        stay, unfit = why_left_alive(server, brief.failure, policy.states), stay.reason if stay else ""
+        unfit = stay.reason if stay and policy.when[brief.failure].every(Evacuate) else ""
+        stay = why_left_alive(server, brief.failure, policy.states)
     if stay is not None:
         left = LeftServer(server.id, server.name, policy.name, stay.reason, intended=stay.intended)
         return _Place(left, _remarks(server, [*refused, too_high]))

@@ -20,6 +20,7 @@ from medevac.flows.policy.language import (
 )
 from medevac.sandbox.cloud.model import guests, machines
 from medevac.sandbox.cloud.model.mishaps import ANY
+from medevac.sandbox.cloud.model.world import World
 from tests.unit.flows.living import ILL, Living, on
 
 LIBVIRT, DEGRADED = "libvirt.down", "host.degraded"
@@ -191,9 +192,12 @@ def test_a_live_migration_that_fails_leaves_the_server_running_and_the_next_alte
 def test_what_somebody_else_moves_meanwhile_is_left() -> None:
     living = Living(DEGRADED, "a", "b")
     server = living.server("b").id
-    living.at(3, lambda world: (guests.move(world, server, ILL, "spare-2", "an operator"), world.move(
-        world.servers[server], "spare-2"
-    )))  # fmt: skip
+
+    def operator(world: World) -> None:
+        guests.move(world, server, ILL, "spare-2", "an operator")
+        world.move(world.servers[server], "spare-2")
+
+    living.at(3, operator)
     living.answer(on(DEGRADED, LiveMigrate(parallel=1)))
     assert living.results()["a"] == "recovered"
     assert living.hosts()["b"] == "spare-2"

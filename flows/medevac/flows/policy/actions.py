@@ -306,6 +306,11 @@ class Flow:
         """Tell whether any step, in whatever control, brings servers back: evacuate, or a step of the site's own."""
         return any(isinstance(step, Evacuate) or STEPS.get(step.word) is not type(step) for step in self.walk())
 
+    @property
+    def relocates(self) -> bool:
+        """Tell whether servers need room on other hosts, if all of its steps are carried out."""
+        return self.moves or any(isinstance(step, LiveMigrate | ColdMigrate) for step in self.walk())
+
     def answers(self, failure: str) -> bool:
         """Tell whether it is carried out on *failure*: where a host died, only what brings servers back is."""
         return self.moves if failure == HOST_DOWN else not self.leaves

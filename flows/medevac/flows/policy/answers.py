@@ -29,9 +29,10 @@ def answering(policies: Sequence[Policy], failure: str) -> tuple[Policy, ...]:
     A flow for the failure of any network holds for each role that has no flow of its own in the same policy.
     """
     known = tuple(_narrowed(policy, failure) for policy in policies if policy.name != BUILT_IN)
-    if any(policy.match.everyone and failure in policy.when for policy in known):
+    last = _narrowed(built_in(), failure)
+    if failure not in last.when or any(policy.match.everyone and failure in policy.when for policy in known):
         return known
-    return (*known, _narrowed(built_in(), failure))
+    return (*known, last)
 
 
 def _narrowed(policy: Policy, failure: str) -> Policy:
