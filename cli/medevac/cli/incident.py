@@ -87,6 +87,8 @@ def _head(incident: Incident, waits: HeldOne | None) -> None:
     click.echo(f"  seen at {output.moment(incident.opened_at)}, attempt {incident.attempt}")
     proof = incident.evidence
     said = f"{proof.detail}, on the word of {proof.source}, at {output.moment(proof.at)}" if proof else "none yet"
+    if proof and proof.confirmed_by:
+        said += f", confirmed by {', '.join(proof.confirmed_by)}"
     click.echo(f"  evidence that {incident.subject.name} is off: {said}")
 
 

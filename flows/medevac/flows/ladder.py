@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from medevac.core.errors import CloudError, FencingError
-from medevac.core.evidence import FenceEvidence, Life, objection
+from medevac.core.evidence import FENCED, FenceEvidence, Life, objection
 from medevac.flows.brief import Brief
 from medevac.flows.ports import Ports
 from medevac.flows.rung import HEARTBEAT, Answer, Case, Rung
@@ -49,7 +49,7 @@ class Ladder:
     def _try(self, rung: Rung) -> FenceEvidence | None:
         try:
             found = self._ask(rung)
-            doubt = self._doubt(rung) if found is not None else ""
+            doubt = self._doubt(_confirming(rung, found)) if found is not None else ""
         except FencingError as error:
             found, doubt = None, str(error)
         if doubt:
@@ -57,7 +57,8 @@ class Ladder:
         if found is None or doubt:
             return None
         action = "off" if rung.name in self._ordered and found.action == "already-off" else found.action
-        return replace(found, action=action, incident=self._brief.incident, confirmed_by=rung.confirm_by)
+        agreed = _confirming(rung, found)
+        return replace(found, action=action, incident=self._brief.incident, confirmed_by=agreed)
 
     def _ask(self, rung: Rung) -> FenceEvidence | None:
         """Return evidence from one rung, or None with its answer noted.  Raises FencingError when it does not know."""
@@ -124,9 +125,9 @@ class Ladder:
         against = objection(answer.evidence, self._life)
         return Answer(words=against) if against else answer
 
-    def _doubt(self, rung: Rung) -> str:
-        """Return why the off of *rung* is not believed: the first of those that must agree and does not."""
-        for name in rung.confirm_by:
+    def _doubt(self, confirming: Iterable[str]) -> str:
+        """Return why an off is not believed: the first of *confirming*, who must agree, that does not."""
+        for name in confirming:
             doubt = self._doubt_of_heartbeat() if name == HEARTBEAT else self._doubt_of(name)
             if doubt:
                 return f"it says off, and is not believed: {doubt}"
@@ -169,3 +170,10 @@ class Ladder:
 
     def _now(self) -> float:
         return self._ports.clock.now()
+
+
+def _confirming(rung: Rung, found: FenceEvidence) -> tuple[str, ...]:
+    """Return who must agree.  A host without storage runs its servers on: it must at least be cut off from Nova."""
+    if found.action != FENCED or HEARTBEAT in rung.confirm_by:
+        return rung.confirm_by
+    return (*rung.confirm_by, HEARTBEAT)

@@ -257,3 +257,25 @@ def test_somebody_is_paged_when_nothing_could_fence_it() -> None:
         case.fence()
     assert [sent.target for sent in case.site.notifier.sent] == ["oncall"]
     assert "medevac incident ack" in case.site.notifier.sent[0].text
+
+
+class Storage(FakeFencer):
+    """A rung that takes the host's storage away."""
+
+    def look(self, case: Case, rung: Rung) -> Answer:
+        assert rung.orders
+        return Answer(FenceEvidence(case.host, case.now, "command:ceph", "fenced", "on the blocklist"))
+
+
+@pytest.mark.parametrize("reports", [True, False])
+def test_a_host_without_storage_must_be_silent_too(*, reports: bool) -> None:
+    case = Climbing()
+    case.fencer = Storage(case.site.bmc)
+    if reports:
+        with case.site.world.settled() as world:
+            machines.mend_network(world, HOST)
+        with pytest.raises(NoEvidenceError, match="goes on reporting to Nova"):
+            case.fence()
+    else:
+        case.pass_time(60.0)
+        assert case.fence().confirmed_by == (HEARTBEAT,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medevac.core.errors import HostReturnedError, NoEvidenceError, NotificationError
-from medevac.core.evidence import REBOOT, FenceEvidence, objection
+from medevac.core.evidence import FenceEvidence, objection
 from medevac.core.wire import to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ladder import Ladder
@@ -46,7 +46,7 @@ class Fence(Step):
         if evidence is None:
             return None
         against = objection(evidence, life_of(self.brief))
-        if not against and evidence.action == REBOOT and has_returned(ports, self.brief, evidence):
+        if not against and has_returned(ports, self.brief, evidence):
             ports.log.drop_evidence(evidence)
             raise HostReturnedError(returned(self.brief, evidence))
         if not against:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medevac.core.errors import FencingError
-from medevac.core.evidence import FenceEvidence
+from medevac.core.evidence import FENCED, FenceEvidence
 from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.device import read_secret
 from medevac.workers.fencing.patterns import covered
 from medevac.workers.fencing.process import presentable, run
 
-_ENDS = {"off": "already-off", "fenced": "fenced"}
+_ENDS = {"off": "already-off", "fenced": FENCED}
 """States that end a host's servers, and the action of the evidence."""
 
 
