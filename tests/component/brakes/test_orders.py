@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from medevac.core import layout
+from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
+from medevac.sandbox.cloud.model import machines
 from medevac.workers.brakes import orders
+from medevac.workers.brakes.obedience import FORWARD
 from medevac.workers.brakes.orders import Order, OrderRefusedError
 from medevac.workers.incidents import NoSuchIncidentError
 from tests.component.brakes.conftest import MakeYard
@@ -75,6 +78,29 @@ def test_a_hold_in_the_middle_stops_before_the_next_server_and_a_release_lets_it
     journal = yard.bench.journal(INCIDENT)
     assert "hold by alice: wait" in journal
     assert "release by alice: go on" in journal
+
+
+def test_a_hold_while_the_fence_device_is_looked_at_keeps_the_power_on(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=3, az2=3)
+    world = yard.bench.site.world
+    with world.settled():
+        machines.cut_network(world, HOST)
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_DOWN, HOST))
+    fencer = Interrupted(
+        yard.bench.site.fencer, "ladder", 1, lambda: orders.hold(yard.client, INCIDENT, yard.said("not that host"))
+    )
+    with yard.conducting(fencer=fencer):
+        assert until(lambda: Order.HOLD in orders.given(yard.client, INCIDENT))
+        assert until(lambda: yard.claimed() == [])
+        assert world.hosts[HOST].powered
+        orders.release(yard.client, INCIDENT, yard.said())
+        assert yard.over(HOST).state is IncidentState.RECOVERED
+    assert not world.hosts[HOST].powered
+
+
+@pytest.mark.parametrize(("port", "calls"), FORWARD.items())
+def test_the_calls_that_ask_first_are_calls_of_their_ports(yard: Yard, port: str, calls: frozenset[str]) -> None:
+    assert [call for call in calls if not hasattr(getattr(yard.bench.site.ports, port), call)] == []
 
 
 def test_a_job_on_hold_is_not_claimed(yard: Yard) -> None:

@@ -124,13 +124,13 @@ class Yard:
         commit(transaction)
 
     @contextmanager
-    def conducting(self, name: str = "conductor", cloud: Any = None, slots: int = 2) -> Iterator[Conductor]:
-        """Run a conductor that follows orders, on *cloud* if that stands before the simulated one."""
+    def conducting(
+        self, name: str = "conductor", cloud: Any = None, fencer: Any = None, slots: int = 2
+    ) -> Iterator[Conductor]:
+        """Run a conductor that follows orders; *cloud* and *fencer* may stand before the simulated ones."""
         site = self.bench.site
-        asked = cloud or site.cloud
-        recovery = Recovery(
-            self.client, asked, site.fencer, site.clock, name, prober=site.prober, notifier=site.notifier
-        )
+        asked, fences = cloud or site.cloud, fencer or site.fencer
+        recovery = Recovery(self.client, asked, fences, site.clock, name, prober=site.prober, notifier=site.notifier)
         orders = Obedience(self.client, asked, site.clock, self.settings, recovery)
         with ThreadPoolExecutor(4) as executor:
             conductor = Conductor(

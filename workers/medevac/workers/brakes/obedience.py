@@ -22,7 +22,7 @@ from medevac.workers.zookeeper import bounded
 
 FORWARD: Mapping[str, frozenset[str]] = {
     "cloud": frozenset(("take_out", "evacuate", "reboot", "live_migrate", "cold_migrate", "rebuild")),
-    "fencer": frozenset(("power_off",)),
+    "fencer": frozenset(("power_off", "order")),
     "hypervisor": frozenset(("kill",)),
     "services": frozenset(("restart",)),
 }
