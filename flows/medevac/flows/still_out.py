@@ -50,7 +50,7 @@ def still_out(ports: Ports, brief: Brief, evidence: FenceEvidence | Mapping[str,
 
 def has_returned(ports: Ports, brief: Brief, proof: FenceEvidence) -> bool:
     """Tell whether nova-compute has reported from the host since *proof*."""
-    return ports.clock.now() - proof.at > BOOTS and _reports(ports, brief, proof.at)
+    return ports.clock.now() - proof.at > BOOTS and _reports(ports, brief, proof.at, _service(ports, brief))
 
 
 def silent_since(ports: Ports, host: str, at: float) -> bool | None:
@@ -59,7 +59,12 @@ def silent_since(ports: Ports, host: str, at: float) -> bool | None:
     Waits where that is not clear yet, for at most BEATS.  updated_at moves with reports, and with what anybody changes
     of the service (we, when we take it out): so only a move that is seen to happen, beyond the first, is a report.
     """
-    first = _touched(ports.cloud.host_service(host))
+    return _silent(ports, host, at, ports.cloud.host_service(host))
+
+
+def _silent(ports: Ports, host: str, at: float, service: HostService | None) -> bool | None:
+    """Return the same where *service* is how it stands now."""
+    first = _touched(service)
     if first is None:
         return None
     if first <= at - BEATS:
@@ -77,16 +82,14 @@ def silent_since(ports: Ports, host: str, at: float) -> bool | None:
 def _mind_a_return(ports: Ports, brief: Brief, proof: FenceEvidence) -> None:
     if ports.clock.now() - proof.at <= BOOTS:
         return
-    service = patiently(
-        lambda: ports.cloud.host_service(brief.host), ports.clock, brief.settings.patience, lambda _: None
-    )
+    service = _service(ports, brief)
     if service is not None and not service.forced_down:
         message = (
             f"nova-compute on {brief.host} is not forced down any more: somebody has let it in again, so nothing "
             f"more is evacuated from it"
         )
         raise HostReturnedError(message)
-    if _reports(ports, brief, proof.at):
+    if _reports(ports, brief, proof.at, service):
         raise HostReturnedError(returned(brief, proof))
 
 
@@ -99,9 +102,14 @@ def returned(brief: Brief, proof: FenceEvidence) -> str:
     )
 
 
-def _reports(ports: Ports, brief: Brief, at: float) -> bool:
+def _service(ports: Ports, brief: Brief) -> HostService | None:
     patience = brief.settings.patience
-    silent = patiently(lambda: silent_since(ports, brief.host, at + SLACK), ports.clock, patience, lambda _: None)
+    return patiently(lambda: ports.cloud.host_service(brief.host), ports.clock, patience, lambda _: None)
+
+
+def _reports(ports: Ports, brief: Brief, at: float, service: HostService | None) -> bool:
+    patience = brief.settings.patience
+    silent = patiently(lambda: _silent(ports, brief.host, at + SLACK, service), ports.clock, patience, lambda _: None)
     return silent is False
 
 
