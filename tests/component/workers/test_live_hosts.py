@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from medevac.core.event import EventKind
 from medevac.core.handled import Outcome
 from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model import control, machines
-from tests.component.workers.bench import HOST, HOSTS, Bench
+from medevac.sandbox.cloud.model.mishaps import ANY
+from tests.component.workers.bench import HOST, HOSTS, POLICY, Bench
 
 AT_ONCE: tuple[tuple[EventKind, dict[str, str], str], ...] = (
     (EventKind.LIBVIRT_DOWN, {}, "libvirt.down"),
@@ -113,6 +116,29 @@ def test_the_end_of_a_failure_is_told_in_the_journal_of_its_recovery(bench: Benc
     assert (handled.outcome, handled.incident) == (Outcome.DUPLICATE, opened.incident)
     assert bench.incident(opened.incident).state is IncidentState.RECOVERING
     assert "libvirt.down of compute-1 is over" in bench.journal(opened.incident)
+
+
+def test_a_host_that_stayed_disabled_comes_back_when_its_failure_is_over(bench: Bench) -> None:
+    flow = "libvirt.down: [disable, {restart_service: {service: libvirt, timeout: 20s}}]"
+    promise = bench.folder / "policies" / "90-everyone.yaml"
+    promise.write_text(re.sub("libvirt.down: .*", flow, POLICY))
+    with bench.site.world.settled() as world:
+        machines.stop_libvirt(world, HOST)
+        world.hosts[HOST].disabled, world.hosts[HOST].disabled_reason = False, None  # as if Nova had not noticed yet
+        world.mishaps.fail_restarts[HOST] = ANY
+    opened = bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN))
+    bench.work()
+    assert bench.incident(opened.incident).state is IncidentState.HELD
+    assert bench.site.world.hosts[HOST].disabled
+    with bench.site.world.settled() as world:
+        machines.start_libvirt(world, HOST)
+    bench.pass_time(5.0)
+    back = bench.settled(bench.host_event(EventKind.LIBVIRT_UP))
+    assert back.incident == f"host.up:{HOST}:1"
+    assert bench.incident(opened.incident).state is IncidentState.SUPERSEDED
+    bench.work()
+    assert not bench.site.world.hosts[HOST].disabled
+    assert bench.incident(back.incident).state is IncidentState.RECOVERED
 
 
 def test_a_service_of_the_control_plane_opens_nothing_and_is_noted(bench: Bench) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kazoo.client import TransactionRequest
 
 from medevac.core.event import Event, EventKind, Subject, SubjectKind
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident, IncidentState
-from medevac.flows.policy.words import failure_of
+from medevac.flows.policy.words import HOST_UP, failure_of
 from medevac.flows.ports import HostService
+from medevac.flows.returning import taken_out_by
 from medevac.workers import incarnation, incidents
 from medevac.workers.cases.shared import dying, last, no_service, out_since, too_old
 from medevac.workers.desk import Desk, NotYetError, seen, span
 from medevac.workers.incarnation import StoredIncarnation
+from medevac.workers.incidents import Stored
 from medevac.workers.opening import Case, open_incident, supersede
 from medevac.workers.opinion import CLOCKS, CONFIRMED, Opinion, Stand, denied, unknown
 
@@ -112,10 +116,26 @@ class LiveHost:
             return f"all {len(watched)} compute services are silent at once: that says nothing of a single host"
         return ""
 
+    def _left_disabled(self, newest: Stored, subject: Subject, life: StoredIncarnation) -> HostService | None:
+        """Return the service of a host that *newest* took out of service and will not put back by itself any more."""
+        if newest.incident.state is IncidentState.RECOVERING:
+            return None
+        returning = last(self._desk, life.record.newest(HOST_UP).incident)
+        if returning is not None and not returning.incident.state.final:
+            return None
+        service = self._desk.cloud.host_service(subject.name)
+        return service if service is not None and taken_out_by(service) == newest.incident.id else None
+
     def _over(self, event: Event, failure: str, subject: Subject, life: StoredIncarnation) -> Handled:
-        """Note that *failure* is over; an incident of it that waits ends."""
+        """Note that *failure* is over; an incident that waits ends, and a host that it took out comes back."""
         record = life.record.over(failure, event.seen_at)
         newest = last(self._desk, life.record.newest(failure).incident)
+        if newest is not None and event.seen_at >= newest.incident.opened_at:
+            service = self._left_disabled(newest, subject, life)
+            if service is not None:
+                ends = [newest] if newest.incident.state is IncidentState.HELD else []
+                noted = replace(life, record=record)
+                return open_incident(self._desk, Case(event, HOST_UP, subject, service, noted, supersedes=ends))
         is_open = newest is not None and not newest.incident.state.final
         reason = f"{failure} of {subject.name} is over"
 
