@@ -167,4 +167,7 @@ class Script:
     """script.yaml: what happens."""
 
     lasts: Duration = field(default=Duration(1800), metadata=said("How long the play lasts at most."))
+    calm: Duration | None = field(
+        default=None, metadata=said("From when on lines that wait for a call do not happen any more.")
+    )
     acts: tuple[Act, ...] = field(metadata=said("What happens, line by line."))

@@ -91,6 +91,9 @@ class _Play:
         self._stage.loom.at(START + float(act.at), happen)
 
     def _trigger(self, deed: str, place: object) -> None:
+        calm = self._script.calm
+        if calm is not None and self._stage.loom.now() >= START + float(calm):
+            return
         for words, act in list(self._triggers):
             if words == deed and place(act) == words:  # type: ignore[operator]  # one of the two lambdas above
                 self._triggers.remove((words, act))

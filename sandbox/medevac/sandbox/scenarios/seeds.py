@@ -69,7 +69,7 @@ class _Author:
         ground = Ground(spec, site, random.choice(self._policies), cloud, workers=random.choice((1, 2, 2, 3)))
         acts = [act for victim in self._victims for act in self._failure(victim)]
         acts += [self._trouble() for _ in range(random.randint(0, MOST_TROUBLES))]
-        return ground, Script(lasts=Duration(LASTS), acts=(*acts, *self._calm()))
+        return ground, Script(lasts=Duration(LASTS), calm=Duration(CALM), acts=(*acts, *self._calm()))
 
     def _server(self, number: int) -> ServerSpec:
         random = self._random
@@ -176,9 +176,7 @@ class _Author:
         names = tuple(server.name for server in self._servers)
         return [
             Act(at=Duration(CALM), bmc=obeying, arm=("cloud",), room=names, started=1),
-            # One more for each that a trouble may still kill at its first call.
-            *(Act(at=Duration(CALM + 30 * number), started=1) for number in range(1, MOST_TROUBLES + 1)),
-            Act(at=Duration(CALM + 30 * MOST_TROUBLES + 60), release=incidents),
+            Act(at=Duration(CALM + 60), release=incidents),
         ]
 
 

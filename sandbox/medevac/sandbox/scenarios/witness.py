@@ -103,6 +103,10 @@ class Witness:
         """See a call after it was made."""
         del port
         self.deeds.append(Deed(self._now, process.name, f"{verb} {self._told(arguments[0])}", error))
+        if verb in ("take_out", "put_back", "set_enabled"):
+            host = self._told(arguments[0])
+            if self._now - self._marked_at.get(host, 0.0) < RACE:
+                self.marks.pop(host, None)  # the two met: whose mark it is can nobody tell from now on
         if verb in ("order", "power_off"):
             host = str(getattr(arguments[0], "host", arguments[0]))
             self._off[host] += 1
@@ -132,7 +136,7 @@ class Witness:
                 if world.servers[run.server_id].deleted:
                     self._break(f"{world.servers[run.server_id].name}, which its owner had deleted, was started")
             self._runs = len(world.ledger.runs)
-            for host, marks_set in self.marks.items():
+            for host, marks_set in list(self.marks.items()):
                 self._look_at_marks(host, marks_set)
 
     def _look_at_incidents(self) -> None:
@@ -238,12 +242,10 @@ class Witness:
         self._marked_at[host] = self._now
 
     def _look_at_marks(self, host: str, set_by_operators: dict[str, object]) -> None:
-        at_once = self._now - self._marked_at[host] < RACE
         for name, value in set_by_operators.items():
             found = getattr(self._stage.world.hosts[host], name)
             if found != value:
-                if not at_once:
-                    self._break(f"an operator had set {name} of {host} to {value!r}, and it is {found!r}")
+                self._break(f"an operator had set {name} of {host} to {value!r}, and it is {found!r}")
                 set_by_operators[name] = found
 
     def _look_at_end(self, incident: Incident) -> None:
