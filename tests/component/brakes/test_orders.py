@@ -9,11 +9,12 @@ import pytest
 
 from medevac.core import layout
 from medevac.core.event import EventKind
-from medevac.core.incident import IncidentState
+from medevac.core.incident import Incident, IncidentState
 from medevac.sandbox.cloud.model import machines
 from medevac.workers.brakes import orders
 from medevac.workers.brakes.obedience import FORWARD
 from medevac.workers.brakes.orders import Order, OrderRefusedError
+from medevac.workers.engine.conductor import Conductor
 from medevac.workers.incidents import NoSuchIncidentError
 from tests.component.brakes.conftest import MakeYard
 from tests.component.brakes.yard import Yard
@@ -164,15 +165,53 @@ def test_an_abort_ends_flows_with_control_too(make_yard: MakeYard, steps: str, c
     assert asked(yard) == moved
 
 
+class Doomed:
+    """Two conductors, whichever of which claims: the one that has the job loses it as if its process had died."""
+
+    def __init__(self, yard: Yard) -> None:
+        self._yard = yard
+        self._conductors: list[Conductor] = []
+
+    def die(self) -> None:
+        for conductor in self._conductors:
+            conductor.board.revoke_all()
+
+    def over(self, cloud: object) -> Incident:
+        """Return the incident once both together have ended it, on *cloud*."""
+        yard = self._yard
+        orders.hold(yard.client, INCIDENT, yard.said("until both are there"))
+        with yard.conducting("first", cloud) as first, yard.conducting("second", cloud) as second:
+            self._conductors += [first, second]
+            orders.release(yard.client, INCIDENT, yard.said())
+            return yard.over(HOST)
+
+    @property
+    def claims(self) -> int:
+        return sum(line.startswith("claimed by") for line in self._yard.bench.journal(INCIDENT).splitlines())
+
+
 def test_an_abort_survives_the_death_of_the_conductor(yard: Yard) -> None:
+    doomed = Doomed(yard)
+
     def abort_and_die() -> None:
         orders.abort(yard.client, INCIDENT, yard.said())
-        conductor.board.revoke_all()
+        doomed.die()
 
-    cloud = Interrupted(yard.bench.site.cloud, "evacuate", 1, abort_and_die)
-    with yard.conducting("first", cloud) as conductor, yard.conducting("second"):
-        assert yard.over(HOST).state is IncidentState.PARKED
-    assert asked(yard) == 1
+    assert doomed.over(Interrupted(yard.bench.site.cloud, "evacuate", 1, abort_and_die)).state is IncidentState.PARKED
+    assert (asked(yard), doomed.claims) == (1, 2)
+
+
+def test_an_abort_whose_conductor_dies_while_it_undoes_is_completed_by_another(yard: Yard) -> None:
+    doomed = Doomed(yard)
+    real = yard.bench.site.cloud
+    aborting = Interrupted(real, "take_out", 1, lambda: orders.abort(yard.client, INCIDENT, yard.said()))
+    found = doomed.over(Interrupted(aborting, "put_back", 1, doomed.die))
+    assert found.state is IncidentState.PARKED
+    assert f"undone: nova-compute on {HOST} is as it was before" in found.reason
+    service = real.host_service(HOST)
+    assert service is not None
+    assert (service.forced_down, service.enabled) == (False, True)
+    assert doomed.claims == 2
 
 
 def test_an_incident_that_nobody_works_on_is_aborted_by_the_command_itself(yard: Yard) -> None:
