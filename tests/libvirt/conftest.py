@@ -108,10 +108,13 @@ class Guest:
     def remove(self) -> None:
         if self.serial:
             self.serial.close()
-        with self.domain() as domain:
-            if domain.isActive():
-                domain.destroy()
-            domain.undefine()
+        connection = self.libvirt.open(self.hypervisor.uri())
+        for domain in connection.listAllDomains():
+            if domain.name() == self.name:
+                if domain.isActive():
+                    domain.destroy()
+                domain.undefine()
+        connection.close()
 
 
 @pytest.fixture
@@ -151,7 +154,7 @@ class Ear:
     def said(self) -> str:
         return (self.folder / "log").read_text()
 
-    def wait_for(self, words: str, times: int = 1, deadline: float = 30.0) -> None:
+    def wait_for(self, words: str, times: int = 1, deadline: float = 60.0) -> None:
         assert until(lambda: self.said().count(words) >= times, deadline), f"no {words!r} in:\n{self.said()}"
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -178,7 +181,7 @@ class Ear:
     def spooled(self) -> list[Event]:
         return list(Spool(self.folder / "spool").events())
 
-    def tells(self, *kinds: tuple[str, str], since: float, deadline: float = 30.0) -> None:
+    def tells(self, *kinds: tuple[str, str], since: float, deadline: float = 60.0) -> None:
         """Wait for exactly these events, and print how long after *since* (monotonic) they came."""
         assert until(lambda: len(self.kinds()) >= len(kinds), deadline), f"{self.kinds()} in:\n{self.said()}"
         print(f"\n  {kinds[-1][0]} ({kinds[-1][1]}): {time.monotonic() - since:.2f} s from cause to event in ZooKeeper")  # noqa: T201 - the measurement is asked for

@@ -87,8 +87,7 @@ class Hypervisor:
 
     def small_disk(self) -> Path:
         """Return a disk of 64 MiB on a file system of two."""
-        folder = self.folder / "small"
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix="small-", dir=self.folder))
         for command in (f"mount -t tmpfs -o size=2m tmpfs {folder}", f"truncate -s 64M {folder}/disk"):
             subprocess.run(self._inside(*command.split()), check=True)
         return folder / "disk"

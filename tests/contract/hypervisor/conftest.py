@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -106,6 +107,7 @@ class QemuStage:
 
     @contextmanager
     def silenced(self) -> Iterator[None]:
+        gc.collect()  # handles that earlier tests left would be closed while libvirtd is silent, and block for ever
         self._libvirtd.send(signal.SIGSTOP)
         patient, self.hypervisor = self.hypervisor, self._impatient
         try:
