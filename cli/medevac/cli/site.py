@@ -8,6 +8,7 @@ import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from medevac.cli import options, output, site_brakes
+from medevac.cli.site_fencing import fencing
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
 from medevac.workers.brakes.view import BrakeView
@@ -23,6 +24,7 @@ def group() -> None:
 group.add_command(site_brakes.disarm)
 group.add_command(site_brakes.arm)
 group.add_command(site_brakes.maintenance)
+group.add_command(fencing)
 
 
 @group.command()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from kazoo.client import KazooClient
 
 from medevac.cli.site import metrics
+from medevac.cli.site_fencing import fencing
 from medevac.core import layout
 from medevac.core.errors import FencingError
 from medevac.flows.rung import Answer, Case, Rung
@@ -58,6 +62,7 @@ class Site:
 
     client: KazooClient
     fakes: FakeSite
+    address: str
     bmc: Device = field(default_factory=Device)
     kdump: Device = field(default_factory=lambda: Device(suffices=False))
 
@@ -80,10 +85,11 @@ class Site:
 
 @pytest.fixture
 def site(zookeeper: ZookeeperServer, request: pytest.FixtureRequest) -> Iterator[Site]:
-    client = connect(f"{zookeeper.hosts}/rounds-{abs(hash(request.node.name))}")
+    address = f"{zookeeper.hosts}/rounds-{abs(hash(request.node.name))}"
+    client = connect(address)
     try:
         ensure_layout(client)
-        yield Site(client, FakeSite(SiteSpec(tuple(HostSpec(name) for name in HOSTS))))
+        yield Site(client, FakeSite(SiteSpec(tuple(HostSpec(name) for name in HOSTS))), address)
     finally:
         disconnect(client)
 
@@ -142,3 +148,21 @@ def test_hosts_that_the_cloud_has_no_more_are_forgotten(site: Site) -> None:
 def test_a_site_whose_zookeeper_knows_of_no_rounds_has_no_paths(site: Site) -> None:
     site.client.delete(layout.FENCING, recursive=True)
     assert rounds.paths(site.client) == ()
+
+
+def test_what_the_rounds_found_is_listed_and_a_host_is_tried_on_demand(site: Site, tmp_path: Path) -> None:
+    site.bmc.dead = {"h0"}
+    site.go()
+    hosts = site.address
+    listed = CliRunner().invoke(fencing, ["--zookeeper", hosts])
+    assert "h0    bmc    no" in listed.output
+    assert "h1    bmc    yes" in listed.output
+    agent = tmp_path / "fence_here"
+    agent.write_text("#!/bin/sh\ncat > /dev/null\necho 'Status: ON'\n")
+    agent.chmod(0o755)
+    file = tmp_path / "medevac.yaml"
+    file.write_text(f"zookeeper: {hosts}\npolicies: p\nfencing:\n  - {{hosts: h1, agent: {agent}}}\n")
+    tried = CliRunner().invoke(fencing, ["h1", "h2", "--try", "--json", "--site", str(file), "--zookeeper", hosts])
+    found = {each["host"]: each for each in json.loads(tried.output)}
+    assert [found[host]["valid"] for host in ("h1", "h2")] == [True, False]
+    assert found["h1"]["rungs"][0]["words"] == "its status is on"
