@@ -110,10 +110,10 @@ def test_a_guest_that_falls_silent_is_told_once_and_no_other(outbox: Outbox, zk:
         assert looked(guests, 10)
     (event,) = stored(zk)
     assert (event.kind.value, event.subject.name, event.source) == ("server.hung", SERVERS[0], "probe")
-    assert {name: event.facts[name] for name in ("host", "probe", "boot", "cause")} == {
+    assert {name: event.facts[name] for name in ("host", "probe", "run", "cause")} == {
         "host": "compute-1",
         "probe": "agent-ping",
-        "boot": "run-1",
+        "run": "1",
         "cause": "agent",
     }
 
@@ -133,7 +133,7 @@ def test_a_guest_that_was_started_again_begins_anew(outbox: Outbox, zk: KazooCli
         assert looked(guests, 3)
         rack.silent.add(SERVERS[0])
         assert until(lambda: len(stored(zk)) == 2)
-    assert [event.facts["boot"] for event in stored(zk)] == ["run-1", "run-2"]
+    assert [event.facts["run"] for event in stored(zk)] == ["1", "2"]
 
 
 def test_while_libvirt_is_away_nothing_is_told_and_nobody_is_forgotten(outbox: Outbox, zk: KazooClient) -> None:

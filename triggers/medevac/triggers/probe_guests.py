@@ -214,7 +214,8 @@ class Guests:
         facts = {
             "host": self._name,
             "probe": lane.what,
-            "boot": f"run-{lane.run}",
+            # Not "boot", by which the listener numbers the same run otherwise.
+            "run": str(lane.run),
             "failures": str(lane.streak.failures),
             "cause": "agent" if hung else "workload",
             "detail": f"{lane.what} failed since {now - lane.streak.since:.0f} s" if change is Change.DOWN else "well",
