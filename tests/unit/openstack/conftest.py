@@ -16,6 +16,7 @@ from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.session import Bounds, open_session
+from tests.fixtures.waiting import until
 
 DEAD = "compute-1"
 SITE = SiteSpec(
@@ -49,6 +50,16 @@ class Place:
     def stop(self) -> None:
         """Let the cloud's processes end: connections to it are refused from now on."""
         self.stack.close()
+
+    def until_at_rest(self) -> None:
+        """Wait until Nova works on the server no more."""
+        assert until(self._is_at_rest)
+
+    def _is_at_rest(self) -> bool:
+        with self.running.world.settled() as world:
+            moves = [record.status for record in world.migrations_of.get(self.server_id, [])]
+            over = ("completed", "finished", "confirmed")
+            return world.servers[self.server_id].task_state is None and all(each in over for each in moves)
 
     def kill(self) -> None:
         """Let the host with the servers die and be taken out, and forget the requests until now."""

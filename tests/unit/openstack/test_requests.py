@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from medevac.core.errors import RefusedError
@@ -39,16 +41,53 @@ def test_an_evacuation_costs_one_request_and_a_look_at_all_of_them_one_or_two(pl
     assert place.requests() == {MIGRATIONS: 2}
 
 
+def test_disabling_costs_one_request_and_none_where_it_is_disabled_already(place: Place) -> None:
+    found = place.cloud.host_service(DEAD)
+    assert found is not None
+    place.requests()
+    place.cloud.set_enabled(found, False, "tests")
+    assert place.requests() == {"PUT /compute/v2.1/os-services/{id}": 1}
+    place.cloud.set_enabled(replace(found, enabled=False), False, "tests")
+    assert place.requests() == {}
+
+
+def test_what_is_told_of_all_hosts_costs_one_request_each(place: Place) -> None:
+    place.cloud.host_aggregates(DEAD)
+    place.requests()
+    assert len(place.cloud.compute_services()) == len(place.running.world.hosts)
+    assert place.cloud.control_services()
+    assert place.requests() == {SERVICES: 2}
+    assert place.cloud.aggregates()
+    assert place.requests() == {"GET /compute/v2.1/os-aggregates": 1}
+
+
+def test_a_move_costs_one_request_and_a_rebuild_two(place: Place) -> None:
+    place.cloud.reboot(place.server_id)
+    place.requests()
+    place.cloud.rebuild(place.server_id)
+    assert place.requests() == {EVACUATE: 1, "GET /compute/v2.1/servers/{id}": 1}
+    place.cloud.live_migrate(place.server_id)
+    assert place.requests() == {EVACUATE: 1}
+
+
 class TestSmallPages:
     @pytest.fixture
     def settings(self) -> Settings:
-        return Settings(evacuate_seconds=QUICK.evacuate_seconds, report_interval=QUICK.report_interval, max_limit=2)
+        return Settings(evacuate_seconds=0.05, move_seconds=0.05, report_interval=QUICK.report_interval, max_limit=2)
 
     def test_every_page_of_servers_is_read(self, place: Place) -> None:
         place.cloud.host_aggregates(DEAD)
         place.requests()
         assert len({server.id for server in place.cloud.servers_on(DEAD)}) == 3
         assert place.requests() == {DETAIL: 2, SERVICES: 1}
+
+    def test_every_page_of_a_servers_records_is_read(self, place: Place) -> None:
+        for _ in range(3):
+            place.cloud.live_migrate(place.server_id)
+            place.until_at_rest()
+        place.requests()
+        assert [record.status for record in place.cloud.migrations_of(place.server_id)] == ["completed"] * 3
+        assert place.requests() == {MIGRATIONS: 2}
 
     def test_every_page_of_records_is_read(self, place: Place) -> None:
         place.kill()
@@ -63,7 +102,9 @@ class TestSmallPages:
 class TestOldNova:
     @pytest.fixture
     def settings(self) -> Settings:
-        return Settings(evacuate_seconds=0, report_interval=QUICK.report_interval, max_microversion="2.53")
+        return Settings(
+            evacuate_seconds=0, move_seconds=0.05, report_interval=QUICK.report_interval, max_microversion="2.53"
+        )
 
     def test_the_oldest_nova_that_is_spoken_with_is_enough(self, place: Place) -> None:
         place.kill()
@@ -72,6 +113,19 @@ class TestOldNova:
         assert place.cloud.evacuations_from(DEAD, record.created_at) == (record,)
         assert place.cloud.evacuations_from(DEAD, record.updated_at + 2) == ()
         assert place.cloud.servers_on("compute-2") or place.cloud.servers_on("compute-3")
+
+    def test_it_moves_and_tells_of_it_too(self, place: Place) -> None:
+        place.cloud.live_migrate(place.server_id)
+        place.until_at_rest()
+        place.cloud.cold_migrate(place.server_id)
+        place.until_at_rest()
+        place.cloud.confirm_resize(place.server_id)
+        place.until_at_rest()
+        records = place.cloud.migrations_of(place.server_id)
+        assert [(record.kind, record.status) for record in records] == [
+            ("live-migration", "completed"),
+            ("migration", "confirmed"),
+        ]
 
 
 class TestTooOldNova:
