@@ -42,10 +42,22 @@ class Wave:
         """Return the servers that have not been asked for, or wait for a retry."""
         return tuple(j.server for j in self._journeys.values() if j.phase is Phase.WAITING)
 
-    def due(self, now: float) -> tuple[PlannedServer, ...]:
-        """Return the servers to ask for now: within the bound on what is under way, no two of a group, in order."""
-        under_way = [j.server.id for j in self._journeys.values() if j.phase is Phase.ASKED]
-        room = self._limits.parallel - len(under_way)
+    @property
+    def under_way(self) -> tuple[str, ...]:
+        """Return the ids of the servers that Nova works on."""
+        return tuple(j.server.id for j in self._journeys.values() if j.phase is Phase.ASKED)
+
+    def failed(self, server_id: str) -> bool:
+        """Tell whether the last attempt for a server that is not under way did not bring it anywhere."""
+        return self._journeys[server_id].phase in (Phase.WAITING, Phase.FAILED)
+
+    def due(self, now: float, at_once: int | None = None) -> tuple[PlannedServer, ...]:
+        """Return the servers to ask for now: within the bound on what is under way, no two of a group, in order.
+
+        The bound is the policy's, or *at_once* where that is lower.
+        """
+        under_way = self.under_way
+        room = min(self._limits.parallel, self._limits.parallel if at_once is None else at_once) - len(under_way)
         busy = {group for server_id in under_way for group in self._apart.get(server_id, ())}
         found: list[PlannedServer] = []
         for journey in self._journeys.values():

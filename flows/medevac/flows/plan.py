@@ -189,6 +189,8 @@ class Settings:
     """What owners of servers may wish for."""
     way_back: WayBack = field(default=WayBack())
     """How hosts come back into service."""
+    adaptive: bool = True
+    """Whether it is found out how many evacuations at once are best, below what the policy allows."""
     capacity_again: float = 0.0
     """Seconds after which servers that found no host are tried again; 0: they are parked at once."""
     reserved: Reserved = field(default=Reserved())

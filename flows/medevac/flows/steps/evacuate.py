@@ -28,6 +28,7 @@ from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
 from medevac.flows.still_out import still_out
+from medevac.flows.throttle import Throttle
 
 PASSED = "deadline passed"
 VIEW_LASTS = 10.0
@@ -62,6 +63,11 @@ class Evacuate(Step):
         """Return the seconds that one attempt may take."""
         return self._limits.timeout
 
+    @property
+    def most(self) -> int:
+        """Return how many servers may be under way at once."""
+        return self._limits.parallel
+
     def execute(self, *, ports: Ports, plan: Any, **_: object) -> Any:  # noqa: ANN401 - JSON
         """Return the outcome of every server."""
         read = from_plain(Plan, plan, "result of plan")
@@ -85,6 +91,8 @@ class _Convoy:
         self._owners_seen_at = -math.inf
         self._marshal = Marshal(step, ports, plan, wave)
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
+        self._throttle = Throttle(step.most, ports.clock.now()) if step.brief.settings.adaptive else None
+        self._under_way: set[str] = set()
 
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
@@ -94,6 +102,7 @@ class _Convoy:
             self._lines += self._marshal.start_those_due()
             self._ask_for_those_due()
             self._see_to_overdue()
+            self._regulate()
             self._flush()
             if not self.wave.finished:
                 self._rest()
@@ -110,9 +119,27 @@ class _Convoy:
                 self._pace.learn(now - journey.asked_at)
         self._tell(changed)
         self._tell(self._look_closer())
+        self._regulate()
         lines = self._marshal.look()
         self._lines += lines
         self._pace.looked(now, news=bool(changed or lines))
+
+    def _regulate(self) -> None:
+        """Let the throttle know who was asked for, who has arrived and who has not."""
+        if self._throttle is None:
+            return
+        now, under_way = self.ports.clock.now(), self.wave.under_way
+        for server_id in sorted(self._under_way.difference(under_way)):
+            note = self._throttle.failed if self.wave.failed(server_id) else self._throttle.arrived
+            note(server_id, now)
+        for server_id in under_way:
+            if server_id not in self._under_way:
+                self._throttle.asked(server_id, now)
+        self._under_way = set(under_way)
+
+    @property
+    def _at_once(self) -> int | None:
+        return self._throttle.window if self._throttle is not None else None
 
     def _look_closer(self) -> Iterator[Journey]:
         """Ask for the servers whose records do not say whether they arrived, and yield those that are known now."""
@@ -160,10 +187,10 @@ class _Convoy:
         now = self.ports.clock.now()
         if late := self.step.late(now):
             self._give_up(late)
-        if self.wave.due(now) and now - self._owners_seen_at > VIEW_LASTS:
+        if self.wave.due(now, self._at_once) and now - self._owners_seen_at > VIEW_LASTS:
             self._mind_the_host()
             self._leave_alone_what_its_owner_took()
-        for server in self.wave.due(now):
+        for server in self.wave.due(now, self._at_once):
             try:
                 self._ask(server)
             except CloudUnavailableError as error:

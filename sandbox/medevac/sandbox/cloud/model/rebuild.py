@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from medevac.sandbox.cloud.model import control, guests, scheduler
+from medevac.sandbox.cloud.model import control, crowd, guests, scheduler
 from medevac.sandbox.cloud.model.history import begin_event, end_action, finish_event, set_fault
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
@@ -43,7 +43,7 @@ def begin(world: World, server: Server, migration: Migration) -> None:
     if first:
         server.rebuild = migration.id
     spread = world.settings.evacuate_spread * (2 * world.random.random() - 1)
-    seconds = world.settings.evacuate_seconds * (1 + spread)
+    seconds = world.settings.evacuate_seconds * (1 + spread) * crowd.slowness(world)
     conduct = functools.partial(
         control.schedule, world, functools.partial(_schedule, world, server, seconds, first=first)
     )
@@ -61,7 +61,7 @@ def _schedule(world: World, server: Server, seconds: float, *, first: bool) -> N
         host = world.hosts[migration.requested_host]
     else:
         found = scheduler.choose(world, server, migration.requested_host)
-        if found is None:
+        if found is None or crowd.conflicts(world):
             _no_valid_host(world, server, migration, event)
             return
         host = found

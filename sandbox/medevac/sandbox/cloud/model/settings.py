@@ -19,6 +19,12 @@ class Settings:
     """From Nova's acceptance of an evacuation to the record's `done`; 0: done when anybody looks next."""
     evacuate_spread: float = 0.3
     """Each evacuation takes evacuate_seconds, up to this fraction more or less."""
+    conflict_above: int = 0
+    """Evacuations under way that do not get in each other's way; 0: as many as one likes."""
+    conflict_power: float = 1.0
+    """With n under way beyond that, each takes (n / conflict_above) to this power as long; 1: no faster than before."""
+    conflict_fails: float = 0.0
+    """The part of evacuations that then find no valid host, for each further conflict_above under way."""
     boot_seconds: float = 2.0
     """From power on to the start of nova-compute."""
     action_seconds: float = 0.0
