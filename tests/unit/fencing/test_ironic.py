@@ -8,6 +8,7 @@ from medevac.core.errors import FencingError
 from medevac.flows.rung import Case
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
+from medevac.sandbox.cloud.server import RunningCloud
 from medevac.sandbox.fakes import FakeSite
 from medevac.sandbox.power.ironic import SimulatedIronic, serving
 from medevac.workers.fencing.ironic import IronicMeans, Where
@@ -59,3 +60,17 @@ def test_nodes_may_have_other_names_than_hosts(ironic: SimulatedIronic) -> None:
     with serving(ironic) as url:
         means = IronicMeans(("*",), Where(url=url, node="h{host}"), timeout=1.0)
         assert means.prove("2") == "Ironic says power on"
+
+
+def test_an_address_with_a_version_behind_it_is_the_same(ironic: SimulatedIronic) -> None:
+    with serving(ironic) as url:
+        means = IronicMeans(("*",), Where(url=f"{url}/v1/"), timeout=1.0)
+        assert means.prove("h1") == "Ironic says power on"
+
+
+def test_a_cloud_without_ironic_is_said_to_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RunningCloud(SiteSpec((HostSpec("h1"),))) as cloud:
+        for name, value in cloud.addresses.environment().items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(FencingError, match=r"endpoint for baremetal service in .* not found"):
+            IronicMeans(("*",), Where(), timeout=1.0).look(CASE)

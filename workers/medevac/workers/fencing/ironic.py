@@ -26,6 +26,7 @@ from medevac.workers.fencing.patterns import covered
 from medevac.workers.openstack.session import Bounds, GuardedAdapter, open_session, user_agent
 
 OFF = "power off"
+SERVICE = "baremetal"
 VERSION = "1.42"
 """The first API version that tells of a node's fault (Rocky)."""
 _HEADERS = {"X-OpenStack-Ironic-API-Version": VERSION}
@@ -135,13 +136,8 @@ class _BusyError(FencingError):
 
 def _in_cloud(cloud: str) -> Adapter:
     found = open_session(cloud or None)
-    return Adapter(
-        found.session,
-        service_type="baremetal",
-        interface=found.interface,
-        region_name=found.region,
-        user_agent=user_agent(),
-    )
+    url = found.session.get_endpoint(service_type=SERVICE, interface=found.interface, region_name=found.region)
+    return Adapter(found.session, endpoint_override=_root(url or ""), user_agent=user_agent())
 
 
 def _standalone(url: str) -> Adapter:
@@ -150,4 +146,9 @@ def _standalone(url: str) -> Adapter:
     session.timeout = (bounds.connect, bounds.read)  # type: ignore[assignment] # requests takes the pair
     for scheme in ("http://", "https://"):
         session.session.mount(scheme, GuardedAdapter())
-    return Adapter(session, endpoint_override=url, user_agent=user_agent())
+    return Adapter(session, endpoint_override=_root(url), user_agent=user_agent())
+
+
+def _root(url: str) -> str:
+    """Return *url* without the version that some catalogs write behind it."""
+    return url.rstrip("/").removesuffix("/v1")
