@@ -23,7 +23,7 @@ from medevac.flows.policy.reader import load
 from medevac.flows.policy.wishes import Owners
 from medevac.flows.reserved import Reserved
 from medevac.flows.returning import WayBack
-from medevac.workers.site_brakes import BrakeSettings
+from medevac.workers.site_brakes import BrakeSettings, check_brakes
 from medevac.workers.site_fencing import FenceDeviceSettings, FenceRounds, check_pages, read_entry, read_plug, read_rung
 from medevac.workers.site_live import HypervisorSettings, ServicesSettings
 from medevac.workers.site_rungs import Plug, RungSettings
@@ -161,6 +161,7 @@ def _bound(node: Node, folder: Path, problems: Problems, environ: Mapping[str, s
     if site:
         _check_zookeeper(site, binder)
         check_pages(site.fencing, site.fence_rounds, site.notify, binder)
+        check_brakes(site.brakes, site.notify, binder)
     return site
 
 

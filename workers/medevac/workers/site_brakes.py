@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+from medevac.flows.policy.binding import Binder
 from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.problems import quoted
 from medevac.flows.policy.words import said
 
 
@@ -75,3 +77,12 @@ class BrakeSettings:
         default=(),
         metadata=said("Whom to tell, by names of `notify`, when a storm or a maintenance holds something; once each."),
     )
+
+
+def check_brakes(settings: BrakeSettings, known: Container[str], binder: Binder) -> None:
+    """Report those who shall be told and are not *known*: nobody would ever hear of a storm."""
+    for number, name in enumerate(settings.page):
+        if name not in known:
+            hint = f"write 'notify: {{{name}: {{file: ...}}}}' with the place of its URL"
+            place = binder.place("brakes", "page", number)
+            binder.problems.error(place, f"{quoted(name)} is nobody that 'notify' names", hint)
