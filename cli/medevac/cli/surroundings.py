@@ -31,7 +31,7 @@ def look_around(drafts: Sequence[Draft], site_file: Path | None, *, cloud: bool)
         return problems.listed() if problems else ()
     words = SiteWords(
         file=str(site_file),
-        fenced=tuple(pattern for told in site.fencing for pattern in told.hosts),
+        fenced=tuple(pattern for told in site.fencing if told.suffices for pattern in told.hosts),
         targets=tuple(site.notify),
     )
     check_site_words(drafts, words, names, problems)

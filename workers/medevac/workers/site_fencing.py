@@ -61,6 +61,11 @@ class FenceDeviceSettings:
         """Return the ladder."""
         return self.ladder or (self.alone(),)
 
+    @property
+    def suffices(self) -> bool:
+        """Tell whether some rung can prove a host off; people and waiting for a dump cannot."""
+        return any(rung.suffices for rung in self.rungs)
+
     def alone(self) -> AgentRung:
         """Return the rung of an entry that is a fence agent alone."""
         return AgentRung(

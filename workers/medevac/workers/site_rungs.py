@@ -35,6 +35,8 @@ class RungSettings:
     """The key under which it stands."""
     short: ClassVar[str] = ""
     """The setting that the text after that key is."""
+    suffices: ClassVar[bool] = True
+    """A host can be proven off by it alone."""
 
     name: str = field(
         default="", metadata=said("What messages and `confirm_by` call it, where two rungs are of the same kind.")
@@ -163,6 +165,7 @@ class KdumpRung(RungSettings):
 
     word: ClassVar[str] = "kdump"
     short: ClassVar[str] = "run"
+    suffices: ClassVar[bool] = False
     run: str = field(metadata=said("The absolute path of the program that knows."))
     options: Mapping[str, str] = field(default_factory=dict, metadata=_OPTIONS)
     limit: Duration = field(
@@ -183,6 +186,7 @@ class HumanRung(RungSettings):
 
     word: ClassVar[str] = "human"
     short: ClassVar[str] = "page"
+    suffices: ClassVar[bool] = False
     page: str = field(default="", metadata=said("Who is told that nothing above fenced the host: one of `notify`."))
 
 
