@@ -22,7 +22,7 @@ def site() -> Iterator[SandboxSite]:
     """Return a site on which each test has a host of its own to lose."""
     hosts = [HostSpec(name, zone="az1") for name in (*VICTIMS, "spare-1", "spare-2")]
     servers = [ServerSpec(f"{name}-{n}", name, metadata={"ha": "pet"}) for name in VICTIMS for n in range(SERVERS)]
-    settings = Settings(evacuate_seconds=0.5, rpc_seconds=0.0)
+    settings = Settings(evacuate_seconds=2.0, rpc_seconds=0.0)
     plan = Plan(SiteSpec(tuple(hosts), tuple(servers)), settings, conductors=2, triages=1, session_timeout=SESSION)
     running = SandboxSite(plan)
     with require("ZooKeeper", ZookeeperMissingError):

@@ -62,8 +62,8 @@ def busy(site: SandboxSite, host: str) -> Child:
     """Return the conductor that is in the middle of evacuating *host*."""
 
     def under_way() -> bool:
-        # The first round of calls has been made (pets go five at a time), and the first of them has not ended.
-        return len(records(site, host)) == 5
+        # Of the first calls (pets go five at a time) some have been made, and the last are yet to come.
+        return 0 < len(records(site, host)) < SERVERS
 
     site.wait_until(under_way, f"{host} is not being evacuated", PATIENCE)
     found = owner(site)
