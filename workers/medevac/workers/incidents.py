@@ -5,7 +5,6 @@ Writers add operations to a transaction, so that an incident changes together wi
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,18 +16,14 @@ from kazoo.exceptions import NoNodeError
 
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError, MedevacError
-from medevac.core.incident import Incident, IncidentState
+from medevac.core.incident import Incident
 from medevac.core.journal import JournalEntry
 from medevac.core.wire import decode, encode, from_plain
 from medevac.flows import factory
 from medevac.workers.engine.posting import Posting, Priority
-from medevac.workers.zookeeper import bounded, commit
+from medevac.workers.zookeeper import bounded
 
 log = logging.getLogger(__name__)
-
-
-class NotHeldError(MedevacError):
-    """Only a held incident can be released: `medevac incident list` says which are."""
 
 
 class NoSuchIncidentError(MedevacError):
@@ -94,24 +89,6 @@ class OpenOnes:
             self._over.add(name)
             return None
         return stored
-
-
-def release(client: KazooClient, incident_id: str, who: str, why: str, now: float) -> Incident:
-    """Let a held incident go: triage judges it at once, and no limit holds it again.  Return it as it is now.
-
-    Raises NoSuchIncidentError, NotHeldError, and TransactionRefusedError when somebody wrote at the same time.
-    """
-    stored = read(client, incident_id)
-    if stored.incident.state is not IncidentState.HELD:
-        message = f"{incident_id} is {stored.incident.state.value}, not held: there is nothing to release"
-        raise NotHeldError(message)
-    word = f"released by {who}: {why}"
-    released = dataclasses.replace(stored.incident, again_at=now, released=word)
-    transaction = client.transaction()
-    replace(transaction, stored, released)
-    note(transaction, incident_id, [JournalEntry(at=now, step="release", text=word, actor=who)])
-    commit(transaction)
-    return released
 
 
 def journal(client: KazooClient, incident_id: str) -> list[JournalEntry]:
