@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from medevac.workers.fencing.quiet import HumanMeans
 from medevac.workers.fencing.rounds import Pace, Rounds
 from medevac.workers.status import look
 from medevac.workers.zookeeper import connect, disconnect, ensure_layout
+from tests.fixtures.waiting import until
 
 HOUR = 3600.0
 HOSTS = tuple(f"h{n}" for n in range(5))
@@ -72,7 +74,7 @@ class Site:
             Step(Rung("bmc"), self.bmc),
             Step(Rung("human"), HumanMeans(("*",))),
         ]
-        pace = Pace(HOUR, hosts=2, page=page, second_look=0.01)
+        pace = Pace(HOUR, hosts=2, page=page, second_look=0.01, look_every=0.01)
         return Rounds(self.client, self.fakes.cloud, self.fakes.clock, LadderFencer(rungs), pace)
 
     def go(self) -> list[str]:
@@ -166,3 +168,33 @@ def test_what_the_rounds_found_is_listed_and_a_host_is_tried_on_demand(site: Sit
     found = {each["host"]: each for each in json.loads(tried.output)}
     assert [found[host]["valid"] for host in ("h1", "h2")] == [True, False]
     assert found["h1"]["rungs"][0]["words"] == "its status is on"
+
+
+def test_only_the_leader_goes_rounds_and_an_unheard_of_answer_does_not_end_them(site: Site) -> None:
+    class Odd(Device):
+        def prove(self, host: str) -> str:
+            self.tried.append(host)
+            if len(self.tried) == 1:
+                raise ValueError(host)
+            return "its status is on"
+
+    site.bmc = Odd()
+    leads = threading.Event()
+    asked = threading.Event()
+
+    def is_leading() -> bool:
+        asked.set()
+        return leads.is_set()
+
+    goer = site.rounds()
+    thread = threading.Thread(target=goer.run, args=(is_leading, site.fakes.notifier))
+    thread.start()
+    try:
+        assert asked.wait(30)
+        assert rounds.paths(site.client) == ()
+        leads.set()
+        assert until(lambda: len(rounds.paths(site.client)) == 2, 30)
+    finally:
+        goer.stop()
+        thread.join(30)
+    assert not thread.is_alive()

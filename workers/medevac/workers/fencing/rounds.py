@@ -80,6 +80,7 @@ class Pace:
     page: str = ""
     """Who is told of a host that no rung could fence; empty: it stands in the log and the status."""
     second_look: float = SECOND_LOOK
+    look_every: float = LOOK_EVERY
 
 
 class Rounds:
@@ -96,12 +97,15 @@ class Rounds:
 
     def run(self, leads: Callable[[], bool], notifier: Notifier) -> None:
         """Go rounds until stop() is called."""
-        while self._pace.every and not self._stopping.wait(LOOK_EVERY):
+        while self._pace.every and not self._stopping.wait(self._pace.look_every):
             try:
                 if leads() and self.due():
                     self.go(notifier)
             except MedevacError as error:
                 log.warning("fence paths could not be tried: %s", error)
+            except Exception:
+                # A device that answers what nobody expected must not end the rounds of all others for good.
+                log.exception("fence paths could not be tried; please report this")
 
     def stop(self) -> None:
         """End run() soon, from another thread."""
