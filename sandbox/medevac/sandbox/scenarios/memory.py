@@ -8,8 +8,8 @@ must come of both.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kazoo import exceptions
@@ -35,8 +35,8 @@ class Znode:
     version: int = 0
     created: int = 0
     changed: int = 0
-    numbers: Iterator[int] = field(default_factory=itertools.count)
-    """For the names of its sequential children."""
+    births: int = 0
+    """How many children were created below it, those that are gone included: it numbers sequential ones."""
 
 
 class MemoryZookeeper:
@@ -78,6 +78,8 @@ class MemoryZookeeper:
         undo: list[tuple[str, Znode | None]] = []
         for operation in operations:
             before = self._nodes.get(operation.path)
+            parent = self._nodes.get(_parent(operation.path))
+            births = parent.births if parent else 0
             try:
                 given = self.carry_out(operation, session)
             except exceptions.KazooException as error:
@@ -87,6 +89,8 @@ class MemoryZookeeper:
                 after = [exceptions.RuntimeInconsistency()] * (len(operations) - len(results) - 1)
                 return [*rolled_back, error, *after]
             created = isinstance(operation, wire.Create | wire.Create2)
+            if created:
+                undo.append((_parent(given), replace(self._nodes[_parent(given)], births=births)))
             undo.append((given if created else operation.path, None if created else before))
             results.append(given)
         return results
@@ -110,9 +114,10 @@ class MemoryZookeeper:
         if self._nodes[parent].owner:
             raise exceptions.NoChildrenForEphemeralsError
         if asked.flags & SEQUENCE:
-            path = f"{path}{next(self._nodes[parent].numbers):010d}"
+            path = f"{path}{self._nodes[parent].births:010d}"
         if path in self._nodes:
             raise exceptions.NodeExistsError
+        self._nodes[parent] = replace(self._nodes[parent], births=self._nodes[parent].births + 1)
         owner = session if asked.flags & EPHEMERAL else 0
         self._nodes[path] = Znode(asked.data or b"", owner, 0, self._now(), self._now())
         self._children[path] = set()
