@@ -162,7 +162,7 @@ def test_what_a_limit_holds_goes_when_somebody_releases_it(bench: Bench) -> None
     bench.intake.reconsider()
     incident = bench.incident(incident_id)
     assert (incident.state, incident.held_by) == (IncidentState.RECOVERING, "")
-    assert "released by alice: memory replaced" in bench.journal(incident_id)
+    assert "release by alice: memory replaced" in bench.journal(incident_id)
 
 
 def test_a_server_that_its_hypervisor_restarts_again_and_again_is_shown_to_people(bench: Bench) -> None:
