@@ -33,7 +33,7 @@ def site() -> Iterator[SandboxSite]:
     """Return a site with two servers on a host."""
     hosts = tuple(HostSpec(name, zone="az1") for name in (HOST, "spare-1", "spare-2"))
     servers = tuple(ServerSpec(name, HOST) for name in ("crashes", "runs-on"))
-    settings = Settings(move_seconds=0.2, rpc_seconds=0.0, service_seconds=0.2, lifecycle_seconds=1.0)
+    settings = Settings(move_seconds=0.2, rpc_seconds=0.0, service_seconds=0.2)
     running = SandboxSite(Plan(SiteSpec(hosts, servers), settings, conductors=1, triages=1))
     with require("ZooKeeper", ZookeeperMissingError):
         running.start()
