@@ -15,6 +15,8 @@ from medevac.workers.site_brakes import BrakeSettings
 
 LASTS = 3.0
 """Seconds for which an answer is good: a storm brings hundreds of incidents at once."""
+AGGREGATES_LAST = 60.0
+"""Seconds for which it is believed which hosts are in which aggregate: people change that, and seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Reader:
         self._settings = settings
         self._lock = threading.Lock()
         self._last: Facts | None = None
+        self._aggregates: tuple[float, Mapping[str, tuple[str, ...]]] = (float("-inf"), {})
 
     def read(self) -> Facts:
         """Return how things stand now, or did a moment ago.  Raises CloudUnavailableError."""
@@ -71,7 +74,12 @@ class Reader:
         cloud = self._cloud
         if cut_off:
             return Facts(now, (), {}, {}, (), cut_off)
-        services, aggregates = cloud.compute_services(), cloud.aggregates()
+        services, aggregates = cloud.compute_services(), self._grouped(now)
         sets = {name: frozenset(hosts) for name, hosts in aggregates.items()}
         places = tuple(domains.place_of(service, sets, self._settings) for service in services)
         return Facts(now, services, cloud.control_services(), aggregates, places, "")
+
+    def _grouped(self, now: float) -> Mapping[str, tuple[str, ...]]:
+        if not 0 <= now - self._aggregates[0] < AGGREGATES_LAST:
+            self._aggregates = (now, self._cloud.aggregates())
+        return self._aggregates[1]

@@ -27,6 +27,8 @@ FORWARD: Mapping[str, frozenset[str]] = {
     "services": frozenset(("restart",)),
 }
 """The calls of each port that are not made once an incident is on hold or aborted; what undoes them still is."""
+FRESH = 0.2
+"""Seconds for which a look at the orders is good: a hundred servers that are asked for at once cost one."""
 
 
 class Hooks(Protocol):
@@ -108,8 +110,14 @@ class Obedience:
         given = self._recovery.prepare(job, claim)
         ports = cast("Ports", given["ports"])
 
+        seen: tuple[float, Mapping[Order, orders.Given]] = (float("-inf"), {})
+
         def ask() -> None:
-            standing = self._standing(job)
+            nonlocal seen
+            now = self._clock.now()
+            if not 0 <= now - seen[0] < FRESH:
+                seen = (now, self._standing(job))
+            standing = seen[1]
             if Order.ABORT in standing:
                 raise _aborted(standing)
             if Order.HOLD in standing:
