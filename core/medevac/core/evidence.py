@@ -9,6 +9,8 @@ SLACK = 5.0
 a host needs to come back after a fencing."""
 REBOOT = "reboot"
 """The action after which a host has power again."""
+ACKNOWLEDGED = "acknowledged"
+"""The action of a human's word."""
 FENCED = "fenced"
 """The action after which a host has power, and cannot reach its servers' disks."""
 

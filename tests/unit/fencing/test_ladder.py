@@ -279,3 +279,34 @@ def test_a_host_without_storage_must_be_silent_too(*, reports: bool) -> None:
     else:
         case.pass_time(60.0)
         assert case.fence().confirmed_by == (HEARTBEAT,)
+
+
+WORD = FenceEvidence(HOST, START + 1, "human:ann", "acknowledged", "pulled its plug")
+
+
+def test_a_humans_word_about_a_host_that_nova_still_hears_is_not_believed() -> None:
+    case = Climbing(())
+    with case.site.world.settled() as world:
+        machines.mend_network(world, HOST)
+    case.site.log.add_evidence(WORD)
+    with pytest.raises(
+        NoEvidenceError, match=r"what human:ann says is no evidence.*goes on reporting to Nova; no fence"
+    ):
+        case.fence()
+    assert case.site.log.evidence() is None
+
+
+def test_a_humans_word_about_a_host_that_is_silent_is_taken_at_once() -> None:
+    case = Climbing(())
+    case.pass_time(60.0)
+    word = replace(WORD, at=START + 60)
+    case.site.log.add_evidence(word)
+    assert case.fence() == word
+    assert case.site.clock.now() == START + 60
+
+
+def test_a_humans_word_about_a_host_that_has_only_just_fallen_silent_is_waited_with() -> None:
+    case = Climbing(())
+    case.site.log.add_evidence(WORD)
+    assert case.fence() == WORD
+    assert case.site.clock.now() - START >= 10

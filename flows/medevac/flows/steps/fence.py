@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from medevac.core.errors import HostReturnedError, NoEvidenceError, NotificationError
-from medevac.core.evidence import FenceEvidence, objection
+from medevac.core.evidence import ACKNOWLEDGED, FenceEvidence, objection
 from medevac.core.wire import to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ladder import Ladder
 from medevac.flows.ports import Ports
 from medevac.flows.steps.base import Step
-from medevac.flows.still_out import has_returned, life_of, returned
+from medevac.flows.still_out import has_returned, life_of, returned, silent_since
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
@@ -30,35 +30,50 @@ class Fence(Step):
         It is not held here: until the job has ended, evidence that comes in is for this attempt and not for a next.
         Raises HostReturnedError for a host that works again since it was fenced.
         """
-        evidence = self._stored(ports)
+        evidence, against = self._stored(ports)
         if evidence is not None:
             self.say(ports, f"{evidence.host} is off on the word of {evidence.source}: {evidence.detail}")
         else:
-            evidence = self._fence(ports)
+            evidence = self._fence(ports, against)
             ports.log.add_evidence(evidence)
             agreed = f", and so {_say(evidence.confirmed_by)}" if evidence.confirmed_by else ""
             self.say(ports, f"{self.brief.host} is off: {evidence.source} says {evidence.detail}{agreed}")
         return to_plain(evidence)
 
-    def _stored(self, ports: Ports) -> FenceEvidence | None:
-        """Return what is stored with the incident, if it proves the end of this incarnation; forget it otherwise."""
+    def _stored(self, ports: Ports) -> tuple[FenceEvidence | None, str]:
+        """Return what is stored with the incident, if it proves the end of this incarnation.
+
+        Otherwise it is forgotten, and the second is why; it is empty where nothing was stored.
+        """
         evidence = ports.log.evidence()
         if evidence is None:
-            return None
-        against = objection(evidence, life_of(self.brief))
-        if not against and has_returned(ports, self.brief, evidence):
+            return None, ""
+        against = objection(evidence, life_of(self.brief)) or self._contradiction(ports, evidence)
+        if not against:
+            return evidence, ""
+        ports.log.drop_evidence(evidence)
+        against = f"what {evidence.source} says is no evidence for this incident: {against}"
+        self.say(ports, against)
+        return None, against
+
+    def _contradiction(self, ports: Ports, evidence: FenceEvidence) -> str:
+        """Return why Nova contradicts a human's word: people pull the plug of the host beside it.
+
+        Raises HostReturnedError for a host that was off, and works again.
+        """
+        if evidence.action == ACKNOWLEDGED:
+            silent = self.patiently(ports, lambda: silent_since(ports, self.brief.host, evidence.at))
+            return "nova-compute there goes on reporting to Nova" if silent is False else ""
+        if has_returned(ports, self.brief, evidence):
             ports.log.drop_evidence(evidence)
             raise HostReturnedError(returned(self.brief, evidence))
-        if not against:
-            return evidence
-        ports.log.drop_evidence(evidence)
-        self.say(ports, f"what {evidence.source} says is no evidence for this incident: {against}")
-        return None
+        return ""
 
-    def _fence(self, ports: Ports) -> FenceEvidence:
+    def _fence(self, ports: Ports, against: str) -> FenceEvidence:
         ladder = Ladder(self.brief, ports, lambda text: self.say(ports, text))
+        refused = f"{against}; " if against else ""
         if not ladder.rungs:
-            raise self._nothing(f"no fence device is configured for {self.brief.host}")
+            raise self._nothing(f"{refused}no fence device is configured for {self.brief.host}")
         clock = ports.clock
         give_up = clock.now() + self.brief.settings.fence_timeout
         pause = FIRST_PAUSE
@@ -68,7 +83,7 @@ class Fence(Step):
                 return evidence
             if clock.now() + pause > give_up:
                 self._page(ports, ladder)
-                raise self._nothing(ladder.refusal)
+                raise self._nothing(refused + ladder.refusal)
             self.say(ports, f"{self.brief.host} could not be fenced: {ladder.refusal}; trying again in {pause:.0f} s")
             clock.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
