@@ -11,6 +11,7 @@ from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.language import Allow, Match
 from medevac.flows.policy.wishes import Owners
 from medevac.flows.policy.words import said
+from medevac.flows.reserved import Reserved
 
 
 class Storage(enum.StrEnum):
@@ -47,7 +48,7 @@ class GivenHost:
     aggregates: tuple[str, ...] = field(default=(), metadata=said("The host aggregates that it is in."))
     vcpus: int = field(default=64, metadata=said("How many it gives to servers.", least=0, most=100_000))
     ram_mb: int = field(default=262_144, metadata=said("How much it gives to servers.", least=0, most=999_999_999))
-    disabled: bool = field(default=False, metadata=said("Whether it takes no servers."))
+    disabled: bool = field(default=False, metadata=said("Whether it takes no servers, as reserved hosts do."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,9 @@ class Given:
     allow: Allow = field(default=Allow.EVACUATE, metadata=said("The site's ceiling, as in the site file."))
     exclude: Match | None = field(default=None, metadata=said("Servers that are never touched, as in the site file."))
     owners: Owners = field(default=Owners(), metadata=said("What owners may ask for, as in the site file."))
+    reserved: Reserved = field(
+        default=Reserved(), metadata=said("Hosts that stand in for one that died, as in the site file.")
+    )
     evacuation: Duration = field(
         default=Duration(2),
         metadata=said("How long Nova takes to move one server, more or less.", least=0, most=86_400),

@@ -70,10 +70,15 @@ def play(draft: Draft, policies: PolicySet) -> Played:
     failure, failed = draft.failure
     site = FakeSite(_spec(expectation), CloudSettings(evacuate_seconds=float(expectation.given.evacuation)))
     _set_tasks(site, expectation.given)
+    _disable(site, expectation.given)
     host = _go_wrong(site, expectation.when, failure, failed)
     given = expectation.given
     settings = Settings(
-        shared_storage=given.shared_storage, allow=given.allow, exclude=given.exclude, owners=given.owners
+        shared_storage=given.shared_storage,
+        allow=given.allow,
+        exclude=given.exclude,
+        owners=given.owners,
+        reserved=given.reserved,
     )
     decision = _decide(site, _incident(site, failure, failed, host), policies, settings)
     clock = SharedClock(site.clock)
@@ -125,6 +130,14 @@ def _set_tasks(site: FakeSite, given: Given) -> None:
     with site.world.settled() as world:
         for server in world.servers.values():
             server.task_state = tasks.get(server.name)
+
+
+def _disable(site: FakeSite, given: Given) -> None:
+    with site.world.settled() as world:
+        for host in given.hosts:
+            if host.disabled:
+                world.hosts[host.name].disabled = True
+                world.hosts[host.name].disabled_reason = given.reserved.reason
 
 
 def _go_wrong(site: FakeSite, when: When, failure: str, failed: str) -> str:
