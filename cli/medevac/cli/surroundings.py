@@ -33,6 +33,8 @@ def look_around(drafts: Sequence[Draft], site_file: Path | None, *, cloud: bool)
         file=str(site_file),
         fenced=tuple(pattern for told in site.fencing if told.suffices for pattern in told.hosts),
         targets=tuple(site.notify),
+        hypervisor=site.hypervisor.reaches,
+        services=tuple(site.services.resources),
     )
     check_site_words(drafts, words, names, problems)
     _check_owners(drafts, site, problems)

@@ -36,6 +36,11 @@ class HypervisorSettings:
         default=Duration(60), metadata=said("How long ending a guest may take.", least=15, most=600)
     )
 
+    @property
+    def reaches(self) -> bool:
+        """Tell whether it says how."""
+        return bool(self.uri or self.program)
+
     def port(self) -> Hypervisor:
         """Return the port; the program, where there are both."""
         read_limit, kill_limit = float(self.timeout), float(self.kill_timeout)
@@ -62,11 +67,15 @@ class ServicesSettings:
         default=Duration(30), metadata=said("How long one of Pacemaker's commands may take.", least=1, most=300)
     )
 
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """Return the resource of each service that has one."""
+        named = {NOVA_COMPUTE: self.nova_compute, LIBVIRT: self.libvirt}
+        return {service: resource for service, resource in named.items() if resource}
+
     def port(self, name_of: Callable[[str], str]) -> Services:
         """Return the port; *name_of* returns Pacemaker's name of a host by nova's."""
-        named: Mapping[str, str] = {NOVA_COMPUTE: self.nova_compute, LIBVIRT: self.libvirt}
-        resources = {service: resource for service, resource in named.items() if resource}
-        if not resources:
+        if not self.resources:
             return NoServices()
         words = self.through.split()
-        return PacemakerServices(resources, through=words, name_of=name_of, limit=float(self.timeout))
+        return PacemakerServices(self.resources, through=words, name_of=name_of, limit=float(self.timeout))

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from medevac.flows.policy.actions import Fence, Notify, Page, Step
 from medevac.flows.policy.binding import Path, key_of
+from medevac.flows.policy.checks_hands import out_of_reach
 from medevac.flows.policy.grammar import Draft
 from medevac.flows.policy.language import Match
 from medevac.flows.policy.matching import matches
@@ -52,6 +53,10 @@ class SiteWords:
     """Globs of the hosts that its fence devices cover."""
     targets: tuple[str, ...]
     """Whom `notify` can tell."""
+    hypervisor: bool = True
+    """Whether workers reach the hypervisors of live hosts."""
+    services: tuple[str, ...] = ("nova-compute", "libvirt")
+    """Services of compute nodes that the cluster starts again."""
 
 
 def check_names(drafts: Iterable[Draft], names: Names) -> None:
@@ -62,9 +67,10 @@ def check_names(drafts: Iterable[Draft], names: Names) -> None:
 
 
 def check_site_words(drafts: Sequence[Draft], words: SiteWords, names: Names, whole: Problems) -> None:
-    """Report targets that nobody knows and hosts that nobody can fence; the fault of no policy goes to *whole*."""
+    """Report targets that nobody knows, and hosts and guests out of reach; the fault of no policy goes to *whole*."""
     for draft in drafts:
         _check_targets(draft, words)
+        _check_reach(draft, words)
     fencing = [draft for draft in drafts if _fences(draft)]
     if fencing and not words.fenced:
         message = f"{words.file} has no fence device: only hosts that others have fenced are recovered"
@@ -173,6 +179,14 @@ def _check_targets(draft: Draft, words: SiteWords) -> None:
             target = PAGE if isinstance(step, Page) else step.to if isinstance(step, Notify) else None
             if target is not None and target not in words.targets:
                 _unknown_target(draft, draft.place(*path, "to"), target, words)
+
+
+def _check_reach(draft: Draft, words: SiteWords) -> None:
+    for failure, flow in draft.policy.when.items():
+        for step, path in _steps(flow.steps, ("when", failure)):
+            advice = out_of_reach(step, words.file, hypervisor=words.hypervisor, services=words.services)
+            if advice is not None:
+                draft.problems.warning(draft.place(*path), *advice)
 
 
 def _unknown_target(draft: Draft, place: Place, target: str, words: SiteWords) -> None:
