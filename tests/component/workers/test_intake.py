@@ -13,6 +13,7 @@ from medevac.flows.policy.language import PolicySet
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.fakes import FakeSite
 from medevac.workers.intake import Desk, Intake
+from tests.component.workers.bench import Bench
 
 
 class NeverAsked:
@@ -33,3 +34,20 @@ def test_a_test_event_is_recorded_and_starts_nothing(zk: KazooClient) -> None:
     assert (handled.outcome, handled.incident) == (Outcome.IGNORED, "")
     assert handled.reason == "a test: events arrive, and nothing has happened"
     assert zk.get_children(layout.INCIDENTS) == []
+
+
+def test_a_clock_that_is_ahead_does_not_hide_a_later_death(bench: Bench) -> None:
+    bench.settled(bench.host_event(EventKind.HOST_MEMBER), seen_at=bench.now + 86_400)
+    bench.pass_time(10.0)
+    fenced = bench.settled(bench.host_event(EventKind.HOST_FENCED))
+    assert fenced.outcome is Outcome.INCIDENT
+
+
+def test_how_far_a_clock_is_ahead_is_kept_with_the_event(bench: Bench) -> None:
+    handled = bench.settled(bench.host_event(EventKind.HOST_LOST), seen_at=bench.now + 90)
+    assert (handled.event.seen_at, handled.event.facts) == (bench.now, {"clock": "90 s ahead"})
+
+
+def test_an_incident_keeps_short_facts_and_leaves_raw_values_to_the_event(bench: Bench) -> None:
+    event = bench.host_event(EventKind.HOST_DEGRADED, facts={"what": "x" * 900, "CRM_alert_desc": "raw"})
+    assert bench.incident(bench.settled(event).incident).facts == {"what": "x" * 200}

@@ -18,6 +18,7 @@ from medevac.workers.cases.way_back import WayBack
 from medevac.workers.desk import Desk, Promises
 from medevac.workers.incidents import OpenOnes
 from medevac.workers.names import AmbiguousHostError
+from medevac.workers.opinion import CLOCKS
 from medevac.workers.reconsidering import Cases, Reconsidering
 from medevac.workers.storage import StorageBrake
 from medevac.workers.zookeeper import bounded
@@ -68,6 +69,7 @@ class Intake:
         early, and TransactionRefusedError when somebody else wrote at the same time: the event stays, to be handled
         again.
         """
+        event = not_ahead(event, self._desk.clock.now())
         if event.kind in _SILENT:
             return self._desk.ignore(event, _SILENT[event.kind])
         try:
@@ -83,6 +85,18 @@ class Intake:
         Raises StoreUnreachableError; what one incident raises does not stop the others.
         """
         return self._reconsidering.run()
+
+
+def not_ahead(event: Event, now: float) -> Event:
+    """Return *event* as seen at *now* at the latest.
+
+    A clock that is ahead by a day would else make a host that was reached once deathless for a day.
+    """
+    ahead = event.seen_at - now
+    if ahead <= 0:
+        return event
+    facts = {**event.facts, "clock": f"{ahead:.0f} s ahead"} if ahead > CLOCKS else event.facts
+    return replace(event, seen_at=now, facts=facts)
 
 
 def waiting(client: KazooClient) -> list[str]:

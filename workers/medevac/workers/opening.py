@@ -19,6 +19,10 @@ from medevac.workers.incarnation import Incarnation, Newest, StoredIncarnation
 from medevac.workers.ruling import Ruling, rule
 from medevac.workers.zookeeper import commit
 
+LONGEST_FACT = 200
+"""Characters of a fact that an incident keeps."""
+RAW = "CRM_"
+"""How the facts begin that repeat what Pacemaker said."""
 MOST_SUPERSEDED = 400
 """Incidents that end together with the opening of another: more would not fit into one transaction."""
 
@@ -54,7 +58,7 @@ def open_incident(desk: Desk, case: Case) -> Handled:
         attempt=0,
         stored_at=desk.clock.now(),
         host=case.host,
-        facts=case.facts,
+        facts=_kept(case.facts),
     )
     ruling = rule(desk, incident, case.service, case.life.record)
     record = _record(case, ruling)
@@ -109,6 +113,11 @@ def end(
 def _generation(case: Case) -> int:
     record = case.life.record
     return (record.generation if case.failure == HOST_DOWN else record.newest(case.failure).generation) + 1
+
+
+def _kept(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return the facts that an incident keeps; the raw values of an alert stay with its event."""
+    return {name: value[:LONGEST_FACT] for name, value in facts.items() if not name.startswith(RAW)}
 
 
 def _record(case: Case, ruling: Ruling) -> Incarnation:
