@@ -26,7 +26,7 @@ def probe(ear: Ear) -> Iterator[Ear]:
     lines = [f'zookeeper = "{ear.zookeeper}"', f'uri = "{ear.uri}"', f'host = "{HOST}"']
     lines += [f'spool = "{ear.folder}/probe-spool"']
     for way in ways:
-        lines += ["[[guest]]", "every = 1.0", "timeout = 2.0"]
+        lines += ["[[guest]]", "every = 1.0", "timeout = 2.0", "failures = 2"]
         lines += [
             f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}" for name, value in way.items()
         ]
