@@ -9,8 +9,9 @@ import pytest
 from medevac.core.event import EventKind
 from medevac.core.handled import Outcome
 from medevac.core.incident import IncidentState
-from medevac.sandbox.cloud.model import control, machines
+from medevac.sandbox.cloud.model import control, machines, services
 from medevac.sandbox.cloud.model.mishaps import ANY
+from medevac.sandbox.cloud.model.services import ServiceUpdate
 from tests.component.workers.bench import HOST, HOSTS, POLICY, Bench
 
 AT_ONCE: tuple[tuple[EventKind, dict[str, str], str], ...] = (
@@ -66,10 +67,24 @@ def test_a_nova_compute_that_just_died_is_down_when_no_heartbeat_contradicts_in_
 
 def test_a_nova_compute_that_nova_hears_is_not_down(bench: Bench) -> None:
     event = bench.host_event(EventKind.NOVA_COMPUTE_DOWN)
-    bench.pass_time(20.0)
+    bench.pass_time(40.0)
     handled = bench.settled(event)
     assert handled.outcome is Outcome.IGNORED
     assert "Nova heard it" in handled.reason
+
+
+def test_a_disable_by_somebody_is_not_taken_for_a_heartbeat(bench: Bench) -> None:
+    kill_compute(bench, HOST)
+    event = bench.host_event(EventKind.NOVA_COMPUTE_DOWN)
+    bench.pass_time(8.0)
+    with bench.site.world.settled() as world:
+        services.update(world, world.host(HOST), ServiceUpdate("disabled", "what is wrong with it?"))
+    assert bench.told(event) is None
+    bench.pass_time(25.0)
+    bench.triage.settle_waiting()
+    handled = bench.handled(event)
+    assert handled is not None
+    assert handled.outcome is Outcome.INCIDENT
 
 
 def test_an_event_about_nova_compute_waits_while_all_are_silent_and_is_judged_when_they_speak_again(

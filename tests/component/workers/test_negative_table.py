@@ -204,7 +204,7 @@ def service_restarted_by_hand(row: Row) -> None:  # guard: the heartbeat
     row.nova(lambda world, _: machines.kill_compute(world, HOST))
     row.bench.pass_time(3.0)
     row.nova(lambda world, _: machines.start_compute(world, HOST))
-    row.bench.pass_time(12.0)
+    row.bench.pass_time(32.0)
     row.tell(event, "nova-compute was stopped, and has been started again")
 
 

@@ -98,12 +98,21 @@ class LiveHost:
         silent = self._all_silent()
         if silent:
             return unknown(silent, now + BLIND_POLL)
-        since = (service.updated_at or 0.0) - seen_at
-        if service.state == "up" and since > CLOCKS:
-            return denied(f"nova-compute on {service.host} runs: Nova heard it {span(since)} after that")
-        due = seen_at + float(self._desk.rules.heartbeat)
-        if service.state == "up" and now < due:
-            return unknown(f"waiting for a heartbeat of nova-compute on {service.host} that would contradict", due)
+        return CONFIRMED if service.state == "down" else self._beats(service, seen_at, now)
+
+    def _beats(self, service: HostService, seen_at: float, now: float) -> Opinion:
+        """Return what a service says that Nova still takes for up.
+
+        A disable or enable by anybody looks like one heartbeat; it takes one that is fresh after two to contradict.
+        """
+        beat = float(self._desk.rules.heartbeat)
+        heard_at = service.updated_at or 0.0
+        contradicts = heard_at > seen_at + CLOCKS
+        due = seen_at + (2 * beat if contradicts else beat)
+        if now < due:
+            return unknown(f"waiting for heartbeats of nova-compute on {service.host} that would contradict", due)
+        if contradicts and now - heard_at <= beat:
+            return denied(f"nova-compute on {service.host} runs: Nova heard it {span(heard_at - seen_at)} after that")
         return CONFIRMED
 
     def _all_silent(self) -> str:
