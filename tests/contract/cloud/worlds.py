@@ -26,7 +26,7 @@ class WorldStage:
 
     zone = aggregate = ZONE
     project = PROJECT
-    patience = 10.0
+    patience = 30.0
     pause = 0.01
 
     def __init__(self, world: World, cloud: Cloud) -> None:

@@ -24,7 +24,7 @@ SITE = SiteSpec(
     tuple(ServerSpec(f"server-{number}", DEAD) for number in range(3)),
 )
 QUICK = Settings(evacuate_seconds=0.05, report_interval=0.2)
-IMPATIENT = Bounds(connect=0.5, read=0.5)
+IMPATIENT = Bounds(connect=1.5, read=1.5)
 EVACUATE = "POST /compute/v2.1/servers/{id}/action"
 
 
@@ -86,12 +86,18 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def place(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def bounds() -> Bounds:
+    """Return how long the adapter waits; modules in which everything answers override it."""
+    return IMPATIENT
+
+
+@pytest.fixture
+def place(settings: Settings, bounds: Bounds, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Return a running cloud and the adapter on it."""
     with ExitStack() as stack:
         running = stack.enter_context(RunningCloud(SITE, settings))
         for name, value in running.addresses.environment().items():
             monkeypatch.setenv(name, value)
-        cloud = NovaCloud(open_session(bounds=IMPATIENT))
+        cloud = NovaCloud(open_session(bounds=bounds))
         yield Place(running, cloud, stack)
         cloud.close()
