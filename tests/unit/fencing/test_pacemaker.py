@@ -137,3 +137,13 @@ def test_the_devices_that_could_fence_it_prove_the_path(words: Words) -> None:
     words.say("stonith_admin", "<r/>", 0)
     with pytest.raises(FencingError, match="no device that can fence compute1"):
         means.prove("compute1")
+
+
+@pytest.mark.parametrize("name", ["compute1; reboot", "$(reboot)", "-F", "", "a b"])
+def test_a_name_that_a_shell_on_the_way_could_misread_is_never_sent(words: Words, name: str) -> None:
+    words.say("ssh", "")
+    means = PacemakerMeans(ALL, Cluster(("ssh", "ctl-1"), lambda _: name), timeout=90.0)
+    for call in (means.look, means.order):
+        with pytest.raises(FencingError, match="cannot be the name of a node"):
+            call(Case("compute1", "i", 0.0, 0.0))
+    assert not (words.folder / "called").exists()

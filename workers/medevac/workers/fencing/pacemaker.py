@@ -8,6 +8,7 @@ fencing has not succeeded; a remote that is online again was powered on since.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ LOOK_LIMIT = 20.0
 """Seconds for one look; they answer within one unless the cluster is electing."""
 GRACE = 10.0
 """Seconds beyond Pacemaker's own time-out before stonith_admin itself is given up on."""
+_NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
 _CUTTING = frozenset({"off", "reboot"})
 _STATUS = ("crm_mon", "-1", "--output-as=xml", "--fence-history=2")
 
@@ -37,6 +39,14 @@ class Cluster:
     """The words before each command, such as ssh controller-1; none: the commands are on this machine."""
     name_of: Callable[[str], str] = str
     """Nova's name of a host to the cluster's name of its node."""
+
+    def node(self, host: str) -> str:
+        """Return the cluster's name of *host*.  Raises FencingError for one that a shell on the way could misread."""
+        name = self.name_of(host)
+        if not _NODE.fullmatch(name):
+            message = f"{name!r} cannot be the name of a node"
+            raise FencingError(message)
+        return name
 
     def ask(self, command: Sequence[str], limit: float) -> Ran:
         """Run one of Pacemaker's commands.  Raises FencingError when there is no answer."""
@@ -78,7 +88,7 @@ class EvidenceMeans:
 
     def look(self, case: Case) -> Answer:
         """Return the newest fencing of the node that succeeded since the failure, while it has not come back."""
-        name = self.cluster.name_of(case.host)
+        name = self.cluster.node(case.host)
         status = self.cluster.status()
         node = status.nodes.get(name)
         if node is None:
@@ -97,7 +107,7 @@ class EvidenceMeans:
 
     def prove(self, host: str) -> str:
         """Ask the cluster whether it knows the node."""
-        name = self.cluster.name_of(host)
+        name = self.cluster.node(host)
         if name not in self.cluster.status().nodes:
             message = f"the cluster knows no node called {name}"
             raise FencingError(message)
@@ -114,7 +124,7 @@ class PacemakerMeans(EvidenceMeans):
 
     def order(self, case: Case) -> None:
         """Ask Pacemaker to fence the node with the action off; returns when Pacemaker has done so."""
-        name = self.cluster.name_of(case.host)
+        name = self.cluster.node(case.host)
         command = ("stonith_admin", "--fence", name, "--timeout", f"{self._timeout:.0f}", "--tag", TAG)
         ran = self.cluster.ask(command, self._timeout + GRACE)
         if ran.code:
@@ -123,7 +133,7 @@ class PacemakerMeans(EvidenceMeans):
 
     def prove(self, host: str) -> str:
         """Ask which devices can fence the node."""
-        name = self.cluster.name_of(host)
+        name = self.cluster.node(host)
         ran = self.cluster.ask(("stonith_admin", "--list", name, "--output-as=xml"), LOOK_LIMIT)
         devices = _devices(ran)
         if ran.code or not devices:
