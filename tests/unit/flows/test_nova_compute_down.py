@@ -69,6 +69,8 @@ def test_an_empty_host_takes_no_new_servers_either() -> None:
     living = Living(DOWN)
     living.answer()
     assert living.service()[:2] == (False, True)
+    assert living.site.log.state == "held"
+    assert "there is no server on it" in living.site.log.reason
 
 
 def test_after_n_minutes_the_servers_of_one_policy_are_killed_with_proof_and_evacuated_and_the_others_run_on() -> None:

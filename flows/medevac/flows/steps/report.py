@@ -9,7 +9,7 @@ from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.capacity import CAPACITY, lacks_only_capacity, try_again_at
-from medevac.flows.health import SERVICES, is_over
+from medevac.flows.health import SERVICES, is_over, what_goes_on
 from medevac.flows.plan import LeftServer, Outcome, Plan, Verdict
 from medevac.flows.ports import Ports
 from medevac.flows.steps.base import Step
@@ -52,9 +52,10 @@ class Report(Step):
         held_by = CAPACITY if again_at else ""
         if again_at:
             state, reason = IncidentState.HELD, f"{reason}. Tried again in {again_at - now:.0f} s: hosts may have room"
-        elif state is IncidentState.PARKED and self._goes_on(ports):
+        elif (state is IncidentState.PARKED or not rows) and self._goes_on(ports):
             state, held_by = IncidentState.HELD, OPERATOR
-            reason = f"{reason}. Held until it runs again, or somebody releases it"
+            reason = reason if rows else f"{what_goes_on(self.brief)}; there is no server on it"
+            reason += ". Held until it runs again, or somebody releases it"
         self.say(ports, reason)
         ports.log.finish(
             state.value,
