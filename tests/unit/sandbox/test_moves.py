@@ -133,6 +133,26 @@ def test_a_reboot_without_libvirt_ends_in_error_with_the_guest_as_it_was(town: T
     assert town.runs_on(server) == ("h1",)
 
 
+def test_a_reboot_waits_for_a_libvirt_that_hangs_and_fails_when_that_is_restarted(town: Town) -> None:
+    server = town.server()
+    machines.freeze_libvirt(town.world, "h1")
+    town.cloud.reboot(server.id)
+    town.passes(100.0)
+    assert (server.vm_state, server.task_state) == ("active", "rebooting_hard")
+    town.services.restart("h1", "libvirt")
+    town.passes(5.0)
+    assert (server.vm_state, server.task_state, len(_runs(town, server))) == ("error", None, 1)
+
+
+def test_a_reboot_waits_for_a_libvirt_that_hangs_and_is_done_when_that_thaws(town: Town) -> None:
+    server = town.server()
+    machines.freeze_libvirt(town.world, "h1")
+    town.cloud.reboot(server.id)
+    town.passes(100.0)
+    machines.start_libvirt(town.world, "h1")
+    assert (server.vm_state, server.task_state, len(_runs(town, server))) == ("active", None, 2)
+
+
 def test_a_reboot_wakes_a_guest_that_hangs(town: Town) -> None:
     server = town.server()
     guests.hang(town.world, server.id)

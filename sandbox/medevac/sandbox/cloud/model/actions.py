@@ -102,6 +102,7 @@ def _carry_out(world: World, server: Server, name: str, task_state: str, host: s
         world.hosts[host].waiting.append(functools.partial(_carry_out, world, server, name, task_state, host))
         return
     if world.hosts[host].libvirt == "hung":
+        world.hosts[host].hanging.append(functools.partial(_carry_out, world, server, name, task_state, host))
         return
     error = hands.obstacle(world, host, name)
     if error is None:

@@ -44,6 +44,8 @@ class Host:
     used_ram_mb: int = 0
     waiting: list[Callable[[], None]] = field(default_factory=list)
     """Orders that Nova has sent while nobody there read them."""
+    hanging: list[Callable[[], None]] = field(default_factory=list)
+    """Orders that nova-compute has begun, and that wait for a libvirt that does not answer."""
 
     @property
     def alive(self) -> bool:

@@ -23,6 +23,7 @@ def power_off(world: World, name: str, why: str = "the power was cut") -> None:
         return
     host.stop_beating(world.now, world.settings.report_interval)
     host.powered = host.compute_running = False
+    host.hanging.clear()
     host.libvirt = "down"
     guests.end_all(world, name, why)
 
@@ -63,6 +64,7 @@ def kill_compute(world: World, name: str) -> None:
     host = world.host(name)
     host.stop_beating(world.now, world.settings.report_interval)
     host.compute_running = False
+    host.hanging.clear()
 
 
 def start_compute(world: World, name: str) -> None:
@@ -106,6 +108,7 @@ def stop_libvirt(world: World, name: str) -> None:
     """Stop or crash libvirt on a host: its guests run on, and nova-compute takes the host out of scheduling."""
     host = world.host(name)
     host.libvirt = "down"
+    _let_go(host)
     if host.alive and not host.disabled:
         host.disabled, host.disabled_reason, host.changed_at = True, f"{AUTO}Connection to libvirt lost: 1", world.now
 
@@ -115,12 +118,20 @@ def freeze_libvirt(world: World, name: str) -> None:
     world.host(name).libvirt = "hung"
 
 
+def _let_go(host: Host) -> None:
+    """Let what has waited for libvirt's answer go on: it fails where libvirt was ended, and is done where it thawed."""
+    hanging, host.hanging = host.hanging, []
+    for order in hanging:
+        order()
+
+
 def start_libvirt(world: World, name: str) -> None:
     """Start libvirt on a host again: nova-compute lets the scheduler use the host, if it was itself that did not."""
     host = world.host(name)
     if not host.powered or host.libvirt == "running":
         return
     host.libvirt = "running"
+    _let_go(host)
     if host.alive and host.disabled and (host.disabled_reason or "").startswith(AUTO):
         host.disabled, host.disabled_reason, host.changed_at = False, None, world.now
     world.after(world.settings.power_sync_seconds, functools.partial(power_sync.sweep, world, name))
