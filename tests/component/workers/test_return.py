@@ -80,3 +80,20 @@ def test_a_host_that_dies_again_while_its_return_is_open_dies_first(bench: Bench
     second = bench.settled(bench.host_event(EventKind.HOST_FENCED, facts={"action": "off"})).incident
     assert second == f"host.down:{HOST}:2"
     assert bench.incident(back).state is IncidentState.SUPERSEDED
+
+
+def test_that_the_cluster_reaches_a_host_does_not_bring_back_one_whose_network_is_gone(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        reason = f"medevac host.network.tenant.down:{HOST}:1: nobody reaches its servers"
+        services.update(world, world.host(HOST), ServiceUpdate("disabled", reason))
+    handled = bench.settled(bench.host_event(EventKind.HOST_MEMBER))
+    assert (handled.outcome, handled.reason) == (Outcome.IGNORED, f"the cluster reaches {HOST}; noted")
+    assert bench.jobs == 0
+
+
+def test_a_host_that_died_while_something_of_it_was_being_mended_comes_back_all_the_same(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        reason = f"medevac libvirt.down:{HOST}:1: it does not answer"
+        services.update(world, world.host(HOST), ServiceUpdate("disabled", reason, forced_down=True))
+    handled = bench.settled(bench.host_event(EventKind.HOST_MEMBER))
+    assert handled.incident == f"host.up:{HOST}:1"

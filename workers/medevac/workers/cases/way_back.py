@@ -8,7 +8,7 @@ from medevac.core.event import Event, Subject, SubjectKind
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident
 from medevac.flows.capacity import CAPACITY
-from medevac.flows.policy.words import HOST_UP
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.flows.ports import HostService
 from medevac.flows.returning import taken_out_by
 from medevac.workers import incarnation
@@ -39,8 +39,7 @@ class WayBack:
         life = self._noted(event, subject)
         reason = f"the cluster reaches {subject.name}; noted"
         service = self._desk.cloud.host_service(subject.name)
-        of = taken_out_by(service) if service is not None else ""
-        if service is None or not of:
+        if service is None or not _died(service):
             return self._desk.ignore(event, reason)
         return self._come_back(event, subject, life, service)
 
@@ -79,3 +78,13 @@ class WayBack:
         if death is not None and event.seen_at < death.incident.opened_at:
             return self._desk.ignore(event, f"it was seen before {death.incident.id}")
         return open_incident(self._desk, Case(event, HOST_UP, subject, service, life, supersedes=lacking))
+
+
+def _died(service: HostService) -> bool:
+    """Tell whether medevac took the host out because it was dead.
+
+    A host that lives is disabled too, for a network that is gone, say: that the cluster reaches it is no news then.
+    Only the dead are forced down.
+    """
+    of = taken_out_by(service)
+    return bool(of) and (of.startswith(f"{HOST_DOWN}:") or service.forced_down)
