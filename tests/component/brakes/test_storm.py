@@ -111,6 +111,18 @@ def test_a_recovery_that_is_on_hold_takes_no_share(make_yard: MakeYard) -> None:
     assert yard.going() == ["az1-c1", "az2-c1"]
 
 
+def test_what_is_done_for_living_hosts_takes_no_share_of_the_dead(make_yard: MakeYard) -> None:
+    yard = make_yard(hosts_at_once=1)
+    for host in ("az2-c1", "az2-c2"):
+        machines.kill_compute(yard.bench.site.world, host)
+    yard.bench.pass_time(120)
+    yard.bench.post(*(yard.bench.host_event(EventKind.NOVA_COMPUTE_DOWN, host) for host in ("az2-c1", "az2-c2")))
+    yard.bench.triage.settle_waiting()
+    assert yard.going() == ["az2-c1", "az2-c2"]
+    yard.lose("az1-c1")
+    assert "az1-c1" in yard.going()
+
+
 def test_hosts_on_which_something_fails_are_not_taken_for_dead(make_yard: MakeYard) -> None:
     yard = make_yard(az1=3)
     yard.bench.post(*(yard.bench.host_event(EventKind.HOST_DEGRADED, host) for host in zone(3)))

@@ -128,9 +128,16 @@ def starts(*ago: float, fences: bool = True) -> list[Start]:
     ],
 )
 def test_caps(scene: Scene, fences: bool, again: float | None) -> None:
-    hold = rules.capped(scene, SETTINGS, fences=fences)
+    hold = rules.capped(scene, SETTINGS, dead=True, fences=fences)
     assert (hold.again_at - NOW if hold else None) == again
     assert hold is None or hold.by == "cap"
+
+
+def test_a_host_that_lives_waits_for_no_share_and_for_the_rate() -> None:
+    busy = Scene(NOW, {}, frozenset(), running=frozenset("abcde"))
+    assert rules.capped(busy, SETTINGS, dead=False, fences=False) is None
+    fast = Scene(NOW, {}, frozenset(), starts(1, 2, 3, 4, 5, 6))
+    assert rules.capped(fast, SETTINGS, dead=False, fences=False) is not None
 
 
 def service(host: str, state: str = "up", *, enabled: bool = True, forced: bool = False) -> HostService:

@@ -13,7 +13,7 @@ from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, SubjectKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode, encode
-from medevac.flows.policy.words import HOST_UP
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.workers.brakes.announced import NOTHING_LOST
 from medevac.workers.brakes.rules import Start
 from medevac.workers.zookeeper import bounded
@@ -164,15 +164,21 @@ def victims(past: Past, since: float) -> Iterator[tuple[str, float]]:
 
 
 def running(past: Past, starts: Sequence[Start], since: float) -> frozenset[str]:
-    """Return the incidents of hosts that are being recovered, those let go after *since* included.
+    """Return the incidents of dead hosts that are being recovered, those let go after *since* included.
 
-    Those may not be stored as such yet: the caller may be about to post their jobs.
+    Those may not be stored as such yet: the caller may be about to post their jobs.  Hosts that live take no share:
+    what is done for them may be a long wait.
     """
     states = {incident.id: incident.state for incident in past.incidents}
-    under_way = {each.id for each in past.incidents if risks_a_host(each) and each.state is IncidentState.RECOVERING}
+    under_way = {each.id for each in past.incidents if is_death(each) and each.state is IncidentState.RECOVERING}
     begun = {s.incident for s in starts if s.at > since and not states.get(s.incident, IncidentState.HELD).final}
-    return frozenset(under_way | begun)
+    return frozenset(under_way | {each for each in begun if each.startswith(f"{HOST_DOWN}:")})
+
+
+def is_death(incident: Incident) -> bool:
+    """Tell whether *incident* is about a host that is dead, and not about something on it."""
+    return incident.failure == HOST_DOWN
 
 
 def _is_open_death(incident: Incident) -> bool:
-    return incident.failure == EventKind.HOST_DOWN and not incident.state.final
+    return is_death(incident) and not incident.state.final

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from kazoo.client import KazooClient
 
-from medevac.core.event import EventKind, SubjectKind
+from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident
 from medevac.flows.estate import HostService
 from medevac.flows.ports import Clock, Cloud, JournalOnly, Notifier
@@ -139,7 +139,8 @@ class Brakes:
         places = [each for each in facts.places if each.host in counted]
         around = domains.around(place, places, self._settings)
         hold = None if incident.released else rules.storm(place.host, around, scene, self._settings)
-        return hold or rules.capped(scene, self._settings, fences=incident.evidence is None)
+        dead = history.is_death(incident)
+        return hold or rules.capped(scene, self._settings, dead=dead, fences=_fences(incident))
 
     def _scene(self, incident: Incident, place: Place, facts: Facts, ledger: Ledger, now: float) -> Scene:
         # Far enough back to know of a storm that ended a cool-down ago.
@@ -147,7 +148,7 @@ class Brakes:
         past = self._history.past(now)
         own = (place.host, incident.opened_at)
         failed = _latest([*facts.failed(since).items(), *history.victims(past, since), own])
-        dead = past.dead | ({place.host} if incident.failure == EventKind.HOST_DOWN else set())
+        dead = past.dead | ({place.host} if history.is_death(incident) else set())
         starts = [start for start in ledger.starts if start.incident != incident.id]
         running = history.running(past, starts, now - POSTING) - {incident.id}
         going = frozenset(each for each in running if Order.HOLD not in orders.given(self._client, each))
@@ -157,12 +158,16 @@ class Brakes:
         """Write that *incident* may begin; False when another leader wrote at the same time."""
         oldest = now - max(float(self._settings.fencing_window), float(self._settings.slowed), rules.MINUTE)
         kept = [each for each in ledger.starts if each.at > oldest and each.incident != incident.id]
-        start = Start(incident.id, place.host, now, fences=incident.evidence is None)
+        start = Start(incident.id, place.host, now, fences=_fences(incident))
         return self._history.record(ledger, [*kept, start])
 
 
 def _host_of(incident: Incident) -> str:
     return incident.host or incident.subject.name
+
+
+def _fences(incident: Incident) -> bool:
+    return history.is_death(incident) and incident.evidence is None
 
 
 def _is_return(incident: Incident) -> bool:

@@ -90,7 +90,7 @@ class Scene:
     """Hosts that do not work now."""
     starts: Sequence[Start] = ()
     running: frozenset[str] = frozenset()
-    """Ids of incidents of hosts that are being recovered."""
+    """Ids of incidents of dead hosts that are being recovered."""
 
 
 def standing(domain: Domain, scene: Scene, settings: BrakeSettings) -> Standing:
@@ -149,9 +149,12 @@ def _last_start(domain: Domain, scene: Scene) -> float:
     return max((start.at for start in scene.starts if start.host in domain.hosts), default=-math.inf)
 
 
-def capped(scene: Scene, settings: BrakeSettings, *, fences: bool) -> Hold | None:
-    """Return which cap stands against one more recovery now; *fences*: it would have to fence its host itself."""
-    if len(scene.running) >= settings.hosts_at_once:
+def capped(scene: Scene, settings: BrakeSettings, *, dead: bool, fences: bool) -> Hold | None:
+    """Return which cap stands against one more recovery now.
+
+    *dead*: its host is dead and is to be emptied; *fences*: it would have to be fenced for that.
+    """
+    if dead and len(scene.running) >= settings.hosts_at_once:
         reason = f"{len(scene.running)} hosts are being recovered, and no more than {settings.hosts_at_once} may be"
         return Hold(
             "cap", f"{reason} at once (brakes: hosts_at_once); it goes when one of them has ended", scene.now + SOON
