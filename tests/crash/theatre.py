@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 
+from medevac.core.event import EventKind
 from medevac.flows.plan import Settings
 from tests.crash import verdict
 from tests.crash.points import Point, recorded
@@ -42,6 +43,10 @@ class Scenario:
     """The first label and the last, as regular expressions: what comes before or after them other scenarios play."""
     sample: int = 0
     """How many points are played, evenly spread; 0: all."""
+    event: EventKind = EventKind.HOST_DOWN
+    """What is reported of the host."""
+    everywhere: tuple[verdict.Check, ...] = verdict.EVERYWHERE
+    """What must hold whatever is played."""
 
 
 class Theatre:
@@ -56,7 +61,7 @@ class Theatre:
         """Return the points of a run in which nobody dies, and which ends well."""
         with self._staged() as stage:
             wrong = self._play(stage, None)
-            assert wrong == []
+            assert wrong == [], wrong
             found = recorded(stage.told("first").file("points"))
             missing = [each for each in self._scenario.comes_past if not any(re.search(each, p.label) for p in found)]
             assert missing == []
@@ -84,7 +89,7 @@ class Theatre:
 
     def _play(self, stage: Stage, die_at: Point | None) -> list[str]:
         self._scenario.prepare(stage)
-        stage.post()
+        stage.post(self._scenario.event)
         zygote = self._zygotes.get()
         try:
             first, second = play(stage, zygote, die_at)
@@ -97,7 +102,7 @@ class Theatre:
         if second != 0:
             words = stage.last_words("second") or stage.last_words("first")
             return [f"the process that finishes ended with {second}: {words}"]
-        return verdict.wrong(stage, self._scenario.checks)
+        return verdict.wrong(stage, self._scenario.checks, self._scenario.everywhere)
 
     def check(self, part: int, parts: int) -> None:
         """Play every *parts*-th point from *part* on, and raise AssertionError where something does not hold."""

@@ -22,9 +22,10 @@ MOVED = EVERY_KIND.moved
 Check = Callable[[Stage], Iterator[str]]
 
 
-def wrong(stage: Stage, checks: tuple[Check, ...]) -> list[str]:
-    """Return a sentence for everything that does not hold."""
-    return [sentence for check in (*EVERYWHERE, *checks) for sentence in check(stage)]
+def wrong(stage: Stage, checks: tuple[Check, ...], everywhere: tuple[Check, ...] | None = None) -> list[str]:
+    """Return a sentence for everything that does not hold; *everywhere* is what holds whatever is played."""
+    every = EVERYWHERE if everywhere is None else everywhere
+    return [sentence for check in (*every, *checks) for sentence in check(stage)]
 
 
 def never_two_copies(stage: Stage) -> Iterator[str]:
