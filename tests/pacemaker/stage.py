@@ -62,7 +62,9 @@ class Stage:
         disconnect(root)
         self.client = connect(f"{self._hosts}{self._site}")
         ensure_layout(self.client)
-        self.site = LiveSite(self.client, SiteSpec(HOSTS, SERVERS)).__enter__()
+        self.site = LiveSite(
+            self.client, SiteSpec(HOSTS, SERVERS), cluster=" ".join(self.cluster.inside("node1"))
+        ).__enter__()
         return self
 
     def __exit__(
