@@ -42,6 +42,19 @@ class Ladder:
                 return found
         return self._stored()
 
+    def keep_off(self) -> FenceEvidence | None:
+        """Let the rungs that keep hosts off switch this one off; return the evidence of the first that did.
+
+        None where there are none, or they could not: that the host was off before is as true as it was.
+        """
+        for rung in self.rungs:
+            if rung.keeps_off and rung.orders:
+                found = self._try(rung)
+                if found is not None:
+                    return found
+                self._say(f"{self._brief.host} could not be kept off by {rung.name}: {self.answers[rung.name]}")
+        return None
+
     def _stored(self) -> FenceEvidence | None:
         evidence = self._ports.log.evidence()
         return None if evidence is None or objection(evidence, self._life) else evidence

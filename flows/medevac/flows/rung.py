@@ -28,6 +28,8 @@ class Rung:
     """Seconds between two readings."""
     confirm_by: tuple[str, ...] = ()
     """Names of rungs of the same ladder, or HEARTBEAT, that must agree with its off."""
+    keeps_off: bool = False
+    """A host that somebody else's fencing has rebooted is switched off by it, so that it does not come back."""
     wants_contact: bool = False
     """It must be told when the host was last heard of."""
     page: str = ""

@@ -310,3 +310,34 @@ def test_a_humans_word_about_a_host_that_has_only_just_fallen_silent_is_waited_w
     case.site.log.add_evidence(WORD)
     assert case.fence() == WORD
     assert case.site.clock.now() - START >= 10
+
+
+def rebooted(rung: Rung) -> Climbing:
+    """Return a host that Pacemaker has fenced by a reboot, and that boots."""
+    case = Climbing([rung])
+    case.power("off")
+    case.power("on")
+    case.site.log.add_evidence(FenceEvidence(HOST, START, "pacemaker", "reboot", "by node2: OK"))
+    return case
+
+
+def test_a_host_that_was_rebooted_is_kept_off_where_the_site_says_so() -> None:
+    case = rebooted(replace(BMC, keeps_off=True))
+    evidence = case.fence()
+    assert (evidence.source, evidence.action) == ("agent:fake", "off")
+    assert case.site.log.evidence() == evidence
+    assert not case.has_power()
+    assert "dead stays off" in case.told()
+
+
+def test_otherwise_a_fencing_by_reboot_is_taken_as_it_is() -> None:
+    case = rebooted(BMC)
+    assert case.fence().action == "reboot"
+    assert case.orders() == 0
+
+
+def test_a_host_that_cannot_be_kept_off_was_off_all_the_same() -> None:
+    case = rebooted(replace(BMC, keeps_off=True))
+    case.site.bmc.order(HOST, "unreachable")
+    assert case.fence().action == "reboot"
+    assert "could not be kept off by bmc: the fence device did not answer" in case.told()

@@ -51,6 +51,7 @@ def test_settings_reach_the_rungs() -> None:
     assert (ladder["evidence"].orders, ladder["evidence"].timeout) == (False, 0.0)
     assert (ladder["pacemaker"].orders, ladder["pacemaker"].timeout) == (True, 120.0)
     assert (ladder["fence_ipmilan"].times, ladder["fence_ipmilan"].confirm_by) == (2, (HEARTBEAT,))
+    assert ladder["fence_ipmilan"].keeps_off
     assert (ladder["human"].orders, ladder["human"].page) == (False, "oncall")
     others = fencer_of(read_site(ROOT / "examples" / "fencing.yaml", {}))
     (ironic, _) = others.ladder("ironic-1")

@@ -84,7 +84,8 @@ def _step(told: RungSettings, rung: Rung, means: Means) -> Step:
 def _(told: AgentRung, hosts: tuple[str, ...]) -> Step:
     device = told.device(hosts)
     back = device.reads * device.interval
-    return _step(told, Rung("", timeout=back, times=told.times, interval=device.interval), AgentMeans(device))
+    rung = Rung("", timeout=back, times=told.times, interval=device.interval, keeps_off=told.keeps_off)
+    return _step(told, rung, AgentMeans(device))
 
 
 @_made.register
@@ -103,7 +104,8 @@ def _(told: PacemakerRung, hosts: tuple[str, ...]) -> Step:
 def _(told: IronicRung, hosts: tuple[str, ...]) -> Step:
     timeout = float(told.timeout)
     where = Where(cloud=told.cloud, url=told.url, node=told.node)
-    return _step(told, Rung("", timeout=timeout, looks_first=False), IronicMeans(hosts, where, timeout))
+    rung = Rung("", timeout=timeout, looks_first=False, keeps_off=told.keeps_off)
+    return _step(told, rung, IronicMeans(hosts, where, timeout))
 
 
 @_made.register

@@ -93,6 +93,10 @@ class AgentRung(RungSettings):
     times: int = field(
         default=2, metadata=said("How often in a row, a second apart, the power must read off.", least=1, most=20)
     )
+    keeps_off: bool = field(
+        default=False,
+        metadata=said("Switch off what Pacemaker has fenced by a reboot, so that it does not come back."),
+    )
 
     @property
     def default_name(self) -> str:
@@ -125,6 +129,10 @@ class IronicRung(RungSettings):
     url: str = field(default="", metadata=said("The address of an Ironic without Keystone, in place of a cloud."))
     timeout: Duration = field(
         default=Duration(60), metadata=said("How long Ironic may take for it.", least=1, most=600)
+    )
+    keeps_off: bool = field(
+        default=False,
+        metadata=said("Switch off what Pacemaker has fenced by a reboot, so that it does not come back."),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medevac.core.errors import HostReturnedError, NoEvidenceError, NotificationError
-from medevac.core.evidence import ACKNOWLEDGED, FenceEvidence, objection
+from medevac.core.evidence import ACKNOWLEDGED, REBOOT, FenceEvidence, objection
 from medevac.core.wire import to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ladder import Ladder
@@ -38,7 +38,18 @@ class Fence(Step):
             ports.log.add_evidence(evidence)
             agreed = f", and so {_say(evidence.confirmed_by)}" if evidence.confirmed_by else ""
             self.say(ports, f"{self.brief.host} is off: {evidence.source} says {evidence.detail}{agreed}")
-        return to_plain(evidence)
+        return to_plain(self._kept_off(ports, evidence))
+
+    def _kept_off(self, ports: Ports, evidence: FenceEvidence) -> FenceEvidence:
+        """Return better evidence for a host that comes back by itself, where the site has a rung that keeps it off."""
+        if evidence.action != REBOOT:
+            return evidence
+        better = Ladder(self.brief, ports, lambda text: self.say(ports, text)).keep_off()
+        if better is None:
+            return evidence
+        ports.log.add_evidence(better)
+        self.say(ports, f"{self.brief.host} stays off: {better.source} says {better.detail}")
+        return better
 
     def _stored(self, ports: Ports) -> tuple[FenceEvidence | None, str]:
         """Return what is stored with the incident, if it proves the end of this incarnation.
