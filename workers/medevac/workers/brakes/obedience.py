@@ -27,8 +27,6 @@ FORWARD: Mapping[str, frozenset[str]] = {
     "services": frozenset(("restart",)),
 }
 """The calls of each port that are not made once an incident is on hold or aborted; what undoes them still is."""
-FRESH = 0.2
-"""Seconds for which a look at the orders is good: a hundred servers that are asked for at once cost one."""
 
 
 class Hooks(Protocol):
@@ -110,14 +108,9 @@ class Obedience:
         given = self._recovery.prepare(job, claim)
         ports = cast("Ports", given["ports"])
 
-        seen: tuple[float, Mapping[Order, orders.Given]] = (float("-inf"), {})
-
         def ask() -> None:
-            nonlocal seen
-            now = self._clock.now()
-            if not 0 <= now - seen[0] < FRESH:
-                seen = (now, self._standing(job))
-            standing = seen[1]
+            # Each time, and not once a while: no call is made after an order was stored.
+            standing = self._standing(job)
             if Order.ABORT in standing:
                 raise _aborted(standing)
             if Order.HOLD in standing:
