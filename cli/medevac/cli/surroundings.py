@@ -38,6 +38,7 @@ def look_around(drafts: Sequence[Draft], site_file: Path | None, *, cloud: bool)
     )
     check_site_words(drafts, words, names, problems)
     _check_owners(drafts, site, problems)
+    _check_reserved(site, names, problems)
     return problems.listed()
 
 
@@ -67,6 +68,21 @@ def _check_owners(drafts: Iterable[Draft], site: Site, problems: Problems) -> No
         else:
             message = f"owners may pick {quoted(pattern)}, and there is no such policy"
             problems.error(place, message, did_you_mean(pattern, names))
+
+
+def _check_reserved(site: Site, names: Names, problems: Problems) -> None:
+    """Report reserved hosts and their aggregates that the cloud, where it was asked, does not have."""
+    for key, line, what in (("hosts", "host", "compute host"), ("aggregates", "aggregate", "host aggregate")):
+        known = names.known.get(line, ())
+        for number, pattern in enumerate(getattr(site.reserved, key)):
+            if not known or any(matches(pattern, name) for name in known):
+                continue
+            place = _place(problems.file, ("reserved", key, number))
+            if "*" in pattern:
+                problems.warning(place, f"no {what} of this cloud matches {quoted(pattern)}: nothing is reserved by it")
+            else:
+                message = f"this cloud has no {what} {quoted(pattern)} to be reserved"
+                problems.error(place, message, did_you_mean(pattern, known))
 
 
 def _place(file: str, where: Where) -> Place:

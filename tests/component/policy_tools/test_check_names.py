@@ -28,6 +28,9 @@ notify:
 owners:
   may: [policy]
   policies: [places, servrs, "gold-*"]
+reserved:
+  hosts: [compute-5, compute-55, "spare-*"]
+  aggregates: [sdd]
 """
 Medevac = Callable[..., Result]
 

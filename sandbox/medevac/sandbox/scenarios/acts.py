@@ -11,7 +11,7 @@ from medevac.core import layout
 from medevac.core.errors import MedevacError
 from medevac.core.event import Event, EventKind, Subject, SubjectKind
 from medevac.sandbox.clock import START
-from medevac.sandbox.cloud.model import actions, machines
+from medevac.sandbox.cloud.model import actions, guests, machines
 from medevac.sandbox.cloud.model.errors import Refusal
 from medevac.sandbox.cloud.model.mishaps import ANY
 from medevac.sandbox.scenarios.language import Alert, Device, Disarmed, Fault, Marked, Still
@@ -34,11 +34,14 @@ _MACHINES: Mapping[str, Callable[..., None]] = {
     "libvirt_dies": machines.stop_libvirt,
     "libvirt_starts": machines.start_libvirt,
 }
-_OWNERS: Mapping[str, Callable[..., None]] = {
+_SERVERS: Mapping[str, Callable[..., None]] = {
     "delete": actions.delete,
     "stop": lambda world, server: actions.stop(world, server, by_owner=True),
     "start": lambda world, server: actions.start(world, server, by_owner=True),
     "lock": actions.lock,
+    "crashes": guests.crash,
+    "hangs": guests.hang,
+    "loses_disk": guests.pause,
 }
 
 
@@ -56,12 +59,12 @@ class Hands:
             with self._stage.world.settled() as world:
                 for name in value:
                     _MACHINES[verb](world, name)
-        elif verb in _OWNERS:
-            self._owner(verb, value)
+        elif verb in _SERVERS:
+            self._server(verb, value)
         else:
             getattr(self, f"do_{verb}")(value)
 
-    def _owner(self, verb: str, names: tuple[str, ...]) -> None:
+    def _server(self, verb: str, names: tuple[str, ...]) -> None:
         with self._stage.world.settled() as world:
             for name in names:
                 server = next((s for s in world.servers.values() if s.name == name and not s.deleted), None)
@@ -69,7 +72,7 @@ class Hands:
                     continue
                 # Nova accepts a stop on a dead host and never carries it out: the server is active, as its owner sees.
                 if verb != "stop" or world.hosts[server.host or ""].alive:
-                    _try(functools.partial(_OWNERS[verb], world, server.id))
+                    _try(functools.partial(_SERVERS[verb], world, server.id))
 
     # -- machines and triggers
 

@@ -124,6 +124,11 @@ class Act:
     compute_starts: tuple[str, ...] = field(default=(), metadata=said("It is started.", key="compute-starts"))
     libvirt_dies: tuple[str, ...] = field(default=(), metadata=said("libvirt dies there.", key="libvirt-dies"))
     libvirt_starts: tuple[str, ...] = field(default=(), metadata=said("It is started.", key="libvirt-starts"))
+    crashes: tuple[str, ...] = field(default=(), metadata=said("Servers' processes end though nobody asked for it."))
+    hangs: tuple[str, ...] = field(default=(), metadata=said("Servers run and do nothing."))
+    loses_disk: tuple[str, ...] = field(
+        default=(), metadata=said("Servers are paused because their disks return errors.", key="loses-disk")
+    )
     bmc: tuple[Device, ...] = field(default=(), metadata=said("Fence devices behave otherwise."))
     fenced: tuple[str, ...] = field(default=(), metadata=said("Pacemaker switches hosts off and says so."))
     alert: tuple[Alert, ...] = field(default=(), metadata=said("A trigger posts an event."))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 from medevac.flows.policy.binding import key_of
 from medevac.sandbox.clock import START
@@ -22,7 +23,15 @@ def timeline(stage: Stage, acts: list[tuple[float, str]]) -> list[str]:
     lines += [(at, 2, f"incident  {text}") for at, text in _states(stage)]
     lines += [(deed.at, 3, f"{deed.process:<9} {deed.text}{_error(deed.error)}") for deed in stage.witness.deeds]
     ordered = sorted(lines, key=lambda line: (round(line[0], 6), line[1]))
-    return [f"{_about(at - START):>8}  {text}" for at, _, text in ordered]
+    return list(_told_once([(at - START, text) for at, _, text in ordered]))
+
+
+def _told_once(lines: Sequence[tuple[float, str]]) -> Iterator[str]:
+    """Yield *lines*; of those that say the same again and again, the first, how many there are, and until when."""
+    for text, same in itertools.groupby(lines, key=lambda line: line[1]):
+        times = [at for at, _ in same]
+        often = f" ({len(times)} times, until {_about(times[-1])})" if len(times) > 1 else ""
+        yield f"{_about(times[0]):>8}  {text}{often}"
 
 
 def _about(seconds: float) -> str:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # the stage needs the witness
 MOST_OFF = 40
 """Orders to switch one host off, in one play."""
 MOST_MESSAGES = 40
-AT_ONCE = 0.03
-"""Seconds within which an order is followed: a call that is on its way when it is given is still made."""
+AT_ONCE = 0.3
+"""Seconds within which an order is followed: calls that are on their way when it is given are still made."""
 _FORWARD = {"take_out", "evacuate", "power_off", "order", "kill", "reboot", "live_migrate", "cold_migrate", "rebuild"}
 """The calls that only the owner of a job may make, and that nobody makes by whom the site was told to do nothing."""
 RACE = 1.0
