@@ -6,12 +6,15 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.deeds import GuestSeen, HostSeen, InVain, Service
+from medevac.flows.policy.duration import Duration, TimeOfDay
 from medevac.flows.policy.language import (
     FAILURES,
+    SERVER_FAILURES,
     After,
     Allow,
     Answer,
+    ColdMigrate,
     Disable,
     Ending,
     Evacuate,
@@ -20,7 +23,9 @@ from medevac.flows.policy.language import (
     FirstOf,
     Flow,
     If,
+    Kill,
     Leave,
+    LiveMigrate,
     Match,
     Notify,
     OnFailure,
@@ -30,13 +35,19 @@ from medevac.flows.policy.language import (
     Priority,
     Readiness,
     Ready,
+    Rebuild,
+    Reset,
+    Restart,
+    RestartService,
     Result,
+    Resume,
     Retry,
     States,
     Step,
     Together,
     Verify,
     Wait,
+    WaitFor,
 )
 from medevac.flows.policy.matching import ServerFacts, includes
 
@@ -108,6 +119,45 @@ moving = st.builds(
     deadlines,
     endings,
 )
+counted = {"at_most": st.integers(1, 1000), "within": durations(1, 604_800)}
+parallel = st.integers(1, 1000)
+told = st.builds(Page, text=texts) | st.builds(Wait, until=st.builds(TimeOfDay, st.integers(0, 23), st.integers(0, 59)))
+moves = st.builds(LiveMigrate, parallel=parallel) | st.builds(ColdMigrate, timeout=durations(1, 86_400))
+kills = st.builds(Kill, parallel=parallel)
+in_place = (
+    st.builds(Restart, timeout=durations(1, 86_400), **counted)
+    | st.builds(Reset, watch=durations(1, 600), **counted)
+    | st.builds(Resume, within=durations(1, 604_800), every=durations(1, 3600))
+    | st.builds(Rebuild, parallel=parallel)
+    | st.builds(WaitFor, port=st.integers(1, 65_535), then=st.sampled_from(InVain))
+    | st.builds(WaitFor, guest=st.just(GuestSeen.READY), within=durations(1, 604_800))
+)
+awaited = st.builds(WaitFor, service=st.sampled_from(Service)) | st.builds(WaitFor, host=st.sampled_from(HostSeen))
+rescues = st.tuples(kills, evacuations, verifications)
+
+
+def living(
+    steps: st.SearchStrategy[Step], *, first: tuple[Step, ...] = (), last: st.SearchStrategy[tuple[Step, ...]]
+) -> st.SearchStrategy[Flow]:
+    """Return flows for what lives: what is done once for the host, a few *steps*, and how it ends."""
+    few = st.lists(steps, min_size=1, max_size=3).map(tuple)
+    either = st.lists(few, min_size=2, max_size=2).map(lambda found: (FirstOf(tuple(found)),))
+    return st.builds(
+        lambda middle, end, ending: Flow((*first, *middle, *end), None, ending), few | either, last, endings
+    )
+
+
+nothing: st.SearchStrategy[tuple[Step, ...]] = st.just(())
+restarting = (Disable(), RestartService(Service.LIBVIRT))
+answers_to = {
+    "nova-compute.down": living(told | awaited, first=(Disable(),), last=rescues | nothing),
+    "libvirt.down": living(told | awaited, first=restarting, last=st.tuples(st.just(Fence()), evacuations) | nothing),
+    **dict.fromkeys(
+        ("host.degraded", "host.network.down", "host.network.tenant.down"),
+        living(told | awaited | moves, first=(Disable(),), last=rescues | nothing),
+    ),
+    **dict.fromkeys(sorted(SERVER_FAILURES), living(told | moves | kills | in_place, last=nothing)),
+}
 leaving = st.builds(Leave, reason=texts).map(lambda leave: Flow((leave,)))
 flows = moving | leaving
 readiness = st.sampled_from([Ready(), Ready(Readiness.GUEST)]) | st.integers(1, 65_535).map(
@@ -134,7 +184,9 @@ policies = st.builds(
     after=st.lists(orders, max_size=2).map(tuple),
     priority=st.sampled_from(Priority),
     deadline=st.none() | durations(1, 604_800),
-    when=st.dictionaries(st.sampled_from(sorted(FAILURES)), flows, min_size=1, max_size=3),
+    when=st.lists(st.sampled_from(sorted(FAILURES)), min_size=1, max_size=3, unique=True).flatmap(
+        lambda failures: st.fixed_dictionaries({each: leaving | answers_to.get(each, flows) for each in failures})
+    ),
 )
 
 words = st.text("ab", max_size=4)

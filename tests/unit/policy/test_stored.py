@@ -18,7 +18,7 @@ from tests.unit.policy import strategies
 LEFT = Policy(name="left", match=Match(), when={"host.down": Flow((Leave(),))})
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=100, deadline=None, database=None)
 @given(strategies.policies)
 def test_a_stored_policy_is_read_back_exactly(policy: Policy) -> None:
     stored = json.loads(json.dumps(to_document(policy)))
