@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from medevac.flows.caps import Caps
 from medevac.flows.policy.language import Allow, Match
 from medevac.flows.policy.wishes import Owners
 from medevac.flows.reserved import Reserved
@@ -191,6 +192,8 @@ class Settings:
     """How hosts come back into service."""
     adaptive: bool = True
     """Whether it is found out how many evacuations at once are best, below what the policy allows."""
+    caps: Caps = field(default=Caps())
+    """How many evacuations may be under way in the whole cloud, over all recoveries."""
     capacity_again: float = 0.0
     """Seconds after which servers that found no host are tried again; 0: they are parked at once."""
     reserved: Reserved = field(default=Reserved())

@@ -89,6 +89,9 @@ class Cloud(Protocol):
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the evacuation records with source *host*, oldest first; only those changed after *since*."""
 
+    def evacuations_under_way(self) -> tuple[Migration, ...]:
+        """Return the evacuations of the whole cloud that are accepted or under way, whoever asked for them."""
+
     def migrations_of(self, server_id: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the records of one server, of every kind, oldest first; only those changed after *since*.
 

@@ -120,6 +120,10 @@ class FakeCloud:
         """Return the evacuations from *host*; those that never began count as changed when they were accepted."""
         return self._migrations(MigrationFilter(source=host, kind=EVACUATION), since)
 
+    def evacuations_under_way(self) -> tuple[ports.Migration, ...]:
+        """Return the evacuations of the whole cloud that are accepted or under way."""
+        return tuple(record for record in self._migrations(MigrationFilter(kind=EVACUATION), None) if record.live)
+
     def migrations_of(self, server_id: str, since: float | None = None) -> tuple[ports.Migration, ...]:
         """Return the records of one server, of every kind."""
         return self._migrations(MigrationFilter(server_id=server_id), since)

@@ -52,6 +52,12 @@ class Limits:
     fence_timeout: Duration = field(
         default=Duration(120), metadata=said("How long fencing may take in all before the incident is held.", least=1)
     )
+    evacuations: int = field(
+        default=0, metadata=said("How many evacuations may be under way in the whole cloud; 0: no bound.", least=0)
+    )
+    evacuations_per_host: int = field(
+        default=0, metadata=said("How many evacuations may be under way to one host; 0: no bound.", least=0)
+    )
     capacity_again: Duration = field(
         default=Duration(300),
         metadata=said(

@@ -17,6 +17,7 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
 from medevac.core.errors import StoreUnreachableError
+from medevac.flows.caps import Caps
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
 from medevac.workers import roll
@@ -241,4 +242,5 @@ def settings(site: Site) -> Settings:
         reserved=site.reserved,
         way_back=site.way_back,
         capacity_again=float(site.limits.capacity_again),
+        caps=Caps(cloud=site.limits.evacuations, host=site.limits.evacuations_per_host),
     )

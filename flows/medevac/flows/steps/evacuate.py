@@ -18,6 +18,7 @@ from medevac.core.errors import (
 from medevac.core.journal import INTENDS, JournalEntry
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
+from medevac.flows.caps import room
 from medevac.flows.evacuation import Wave
 from medevac.flows.journey import OWNER_LOCKED, Journey, Limits
 from medevac.flows.pace import Pace
@@ -93,6 +94,7 @@ class _Convoy:
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
         self._throttle = Throttle(step.most, ports.clock.now()) if step.brief.settings.adaptive else None
         self._under_way: set[str] = set()
+        self._waits_for_room = False
 
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
@@ -190,13 +192,25 @@ class _Convoy:
         if self.wave.due(now, self._at_once) and now - self._owners_seen_at > VIEW_LASTS:
             self._mind_the_host()
             self._leave_alone_what_its_owner_took()
-        for server in self.wave.due(now, self._at_once):
+        for server in self._within_caps(self.wave.due(now, self._at_once)):
             try:
                 self._ask(server)
             except CloudUnavailableError as error:
                 # The next ones would fare no better: the next look waits until the cloud answers.
                 self._tell([self.wave.unanswered(server.id, self.ports.clock.now(), f"no call gets through: {error}")])
                 break
+
+    def _within_caps(self, due: tuple[PlannedServer, ...]) -> tuple[PlannedServer, ...]:
+        """Return the first of *due*, as many as the site's caps leave room for."""
+        caps = self.step.brief.settings.caps
+        if not due or not caps.bound:
+            return due
+        live = self.step.patiently(self.ports, self.ports.cloud.evacuations_under_way)
+        free = room(caps, live, self.ports.clock.now())
+        if not free and not self._waits_for_room:
+            self._lines.append(self.step.entry(self.ports, f"{len(live)} evacuations are under way: waiting for room"))
+        self._waits_for_room = not free
+        return due[:free]
 
     def _give_up(self, late: str) -> None:
         """End the journeys of all that were not asked for, or wait to be asked for again."""

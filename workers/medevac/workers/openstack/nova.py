@@ -111,6 +111,14 @@ class NovaCloud:
         floor = 0.0 if since is None else float(int(since))
         return tuple(newest[key] for key in sorted(newest) if newest[key].updated_at >= floor)
 
+    def evacuations_under_way(self) -> tuple[Migration, ...]:
+        """Return the evacuations that are accepted or under way: one request for each of the two, and a page."""
+        doing = "list the evacuations under way"
+        queries = [{"migration_type": "evacuation", "status": status} for status in ("accepted", "pre-migrating")]
+        pages = chain.from_iterable(self._nova.pages("/os-migrations", "migrations", q, "uuid", doing) for q in queries)
+        newest = {record.id: record for record in map(to_migration, chain.from_iterable(pages))}
+        return tuple(newest[key] for key in sorted(newest))
+
     def migrations_of(self, server_id: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the records of one server: one request a page, whatever *since* is, since they are few."""
         query = {"instance_uuid": server_id}

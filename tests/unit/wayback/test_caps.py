@@ -1,0 +1,77 @@
+"""Caps on evacuations under way in the whole cloud: counted there, whoever asked for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from medevac.flows.caps import FORGOTTEN, Caps, room
+from medevac.flows.ports import Migration
+from medevac.sandbox.cloud.model import evacuation, machines
+from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
+from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.fakes import FakeSite
+from tests.unit.flows.recovering import SITE, Recovery, policy, trying
+
+NOW = 10_000.0
+
+
+def under_way(*destinations: str, updated_at: float = NOW) -> list[Migration]:
+    return [
+        Migration(n, f"s{n}", "pre-migrating" if to else "accepted", "dead", to, NOW, updated_at)
+        for n, to in enumerate(destinations)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("caps", "live", "free"),
+    [
+        (Caps(cloud=10), under_way(), 5),
+        (Caps(cloud=10), under_way("a", "a", "b"), 4),
+        (Caps(cloud=3), under_way("a", "a", "b"), 0),
+        (Caps(cloud=3), under_way("a", "a", "b", "c"), 0),
+        (Caps(cloud=1), under_way(), 1),
+        (Caps(host=4), under_way("a", "a", "b"), 1),
+        (Caps(host=4), under_way("a", "a", "", ""), 0),
+        (Caps(cloud=100, host=2), under_way("a"), 1),
+        (Caps(cloud=1), under_way("a", updated_at=NOW - FORGOTTEN - 1), 1),
+    ],
+)
+def test_half_of_what_is_left_may_be_asked_for_at_once(caps: Caps, live: list[Migration], free: int) -> None:
+    assert room(caps, live, NOW) == free
+
+
+def most_at_once(recovery: Recovery, host: str = "") -> int:
+    """Return how many evacuations were under way at the same time, by the times of their records."""
+    records = [m for m in recovery.world.migrations.values() if not host or m.destination == host]
+    return max(sum(o.created_at <= m.created_at < (o.updated_at or 0.0) for o in records) for m in records)
+
+
+def test_a_recovery_keeps_within_the_cap_and_brings_everybody_back() -> None:
+    names = [f"s{n}" for n in range(12)]
+    recovery = Recovery(*names)
+    recovery.run(policy(evacuate=trying(0)), settings=replace(SITE, caps=Caps(cloud=3)))
+    assert recovery.results() == dict.fromkeys(names, "recovered")
+    assert most_at_once(recovery) <= 3
+
+
+def test_a_recovery_keeps_within_the_cap_of_each_destination() -> None:
+    names = [f"s{n}" for n in range(8)]
+    recovery = Recovery(*names)
+    recovery.run(policy(evacuate=trying(0)), settings=replace(SITE, caps=Caps(host=2)))
+    assert recovery.results() == dict.fromkeys(names, "recovered")
+    assert max(most_at_once(recovery, host) for host in ("spare-1", "spare-2")) <= 2
+
+
+def test_evacuations_that_others_asked_for_take_their_places() -> None:
+    recovery = Recovery("a")
+    other = FakeSite(SiteSpec((HostSpec("x"), HostSpec("y")), (ServerSpec("s", "x"),)))
+    with other.world.settled() as world:
+        machines.power_off(world, "x")
+        world.hosts["x"].forced_down = True
+        evacuation.evacuate(world, next(iter(world.servers)), EvacuationRequest())
+    live = other.cloud.evacuations_under_way()
+    assert [record.source for record in live] == ["x"]
+    assert room(Caps(cloud=1), live, other.clock.now()) == 0
+    assert recovery.site.cloud.evacuations_under_way() == ()
