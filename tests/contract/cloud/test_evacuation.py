@@ -28,6 +28,20 @@ def test_an_accepted_evacuation_has_a_record_at_once(stage: Stage) -> None:
     assert record.live or record.succeeded
 
 
+def test_evacuations_under_way_are_seen_whoever_asked_for_them_until_they_have_ended(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    lose(stage, stage.hosts[0])
+    stage.cloud.evacuate(server_id)
+    seen = [record.server_id for record in stage.cloud.evacuations_under_way()]
+    record = newest(stage, stage.hosts[0], server_id)
+    assert seen == [server_id] or (record is not None and record.succeeded)
+
+    def over() -> bool:
+        return all(each.server_id != server_id for each in stage.cloud.evacuations_under_way())
+
+    until(stage, over, "the evacuation ends")
+
+
 def test_a_running_server_arrives_running_on_another_host(stage: Stage) -> None:
     (server_id,) = stage.boot(stage.hosts[0])
     lose(stage, stage.hosts[0])
