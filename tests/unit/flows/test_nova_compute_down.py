@@ -45,7 +45,10 @@ def test_by_default_the_host_takes_no_new_servers_until_the_service_is_back_and_
 def test_by_default_somebody_is_paged_where_it_stays_away_and_the_host_stays_disabled() -> None:
     living = Living(DOWN, "a", "b")
     living.answer()
-    assert [sent.target for sent in living.site.notifier.sent] == ["page"]
+    (sent,) = living.site.notifier.sent
+    assert sent.target == "page"
+    assert sent.text.startswith("nova-compute.down of dead: nova-compute on the host does not answer; its servers are")
+    assert sent.text.endswith("2 servers of built-in, 0 of them need you.")
     assert living.site.log.state == "held"
     assert "nova-compute on dead is still down" in living.site.log.reason
     forced, disabled, reason = living.service()

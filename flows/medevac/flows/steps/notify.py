@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from medevac.core.errors import NotificationError
 from medevac.flows.plan import Plan
-from medevac.flows.policy.language import Notify, Page, Result
+from medevac.flows.policy.language import FAILURES, HOST_DOWN, SERVER_FAILURES, Notify, Page, Result
 from medevac.flows.ports import Ports
 from medevac.flows.standing import Standing, Standings
 from medevac.flows.steps.staged import PolicyStep, Seat
 
 PAGE = "page"
 """The target of `page`."""
+FEW = 3
+"""Servers that fit a telephone."""
 LONGEST = 2000
 """Characters of a message."""
 SUMMARY = "{failure} of {host}: {recovered} of {servers} servers of {policy} are back, {failed} are not. {reason}"
+SUMMARY_LIVE = "{failure} of {host}: {meaning} {servers} servers of {policy}, {failed} of them need you. {reason}"
+"""The same for a host that lives: its servers run on, as long as nothing else is said of them."""
+SUMMARY_SERVER = "{failure} of {names} on {host}: {meaning} {reason}"
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
@@ -50,7 +55,7 @@ class Tell(PolicyStep):
         """Send it; whether it went out is told in the journal and changes nothing."""
         del results
         mine = before.within(self.seat.scope)
-        text = filled(self._message.text or SUMMARY, self._facts(plan, mine))[:LONGEST]
+        text = filled(self._message.text or summary(self.brief.failure), self._facts(plan, mine))[:LONGEST]
         ports.log.assert_owned()
         try:
             ports.notifier.send(self._message.to, f"medevac: {self.brief.host}", text)
@@ -62,7 +67,8 @@ class Tell(PolicyStep):
 
     def _facts(self, plan: Plan, mine: tuple[Standing, ...]) -> Mapping[str, str]:
         names = {server.id: server.name for server in plan.servers}
-        bad = [s for s in mine if s.open and (s.outcome or s.results)]
+        tried = self.brief.failure == HOST_DOWN  # where the host lives, a wait in vain has done a server no harm
+        bad = [s for s in mine if s.open and (s.outcome or (tried and s.results))]
         reasons = [f"{names[s.id]}: {_reason(s)}" for s in bad]
         return {
             "host": plan.host,
@@ -72,17 +78,31 @@ class Tell(PolicyStep):
             "servers": str(len(mine)),
             "recovered": str(sum(server.back for server in mine)),
             "failed": str(len(bad)),
-            "reason": "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""),  # noqa: PLR2004 - three fit a telephone
+            "names": _few([names[server.id] for server in mine], ", "),
+            "meaning": FAILURES.get(self.brief.failure, ""),
+            "reason": _few(reasons, "; "),
         }
 
 
-PLACEHOLDERS = ("host", "incident", "failure", "policy", "servers", "recovered", "failed", "reason")
+PLACEHOLDERS = ("host", "incident", "failure", "policy", "servers", "recovered", "failed", "reason", "names")
 """What may stand in braces in a message."""
+
+
+def summary(failure: str) -> str:
+    """Return the message where the policy says none."""
+    if failure in SERVER_FAILURES:
+        return SUMMARY_SERVER
+    return SUMMARY if failure == HOST_DOWN else SUMMARY_LIVE
 
 
 def filled(text: str, facts: Mapping[str, str]) -> str:
     """Return *text* with its placeholders filled; braces around anything else stay as they are."""
     return _PLACEHOLDER.sub(lambda found: facts.get(found[1], found[0]), text).strip()
+
+
+def _few(texts: Sequence[str], between: str) -> str:
+    more = len(texts) - FEW
+    return between.join(texts[:FEW]) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def _reason(server: Standing) -> str:
