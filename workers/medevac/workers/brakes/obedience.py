@@ -13,6 +13,7 @@ from medevac.core import layout
 from medevac.flows.ports import Clock, Cloud, Ports
 from medevac.workers import incidents
 from medevac.workers.brakes import domains, marks, orders, undone
+from medevac.workers.brakes.marks import Place
 from medevac.workers.brakes.orders import Order
 from medevac.workers.engine.claim import AbandonJobError, AbortJobError, Claim, FencedOutError
 from medevac.workers.engine.job import BoardJob
@@ -67,7 +68,10 @@ class Obedience:
         standing = orders.given(self._client, incident_id)
         if Order.HOLD in standing:
             self._tell_of_changes(layout.incident(incident_id))
-            return False
+            # Again: it may have been released before the watch was there, and then nobody would tell of it.
+            standing = orders.given(self._client, incident_id)
+            if Order.HOLD in standing:
+                return False
         if Order.ABORT in standing or not marks.disarms(self._client, self._clock.now()):
             return True
         self._tell_of_changes(layout.DISARM)
@@ -86,10 +90,9 @@ class Obedience:
 
     def _disarmed(self, incident_id: str) -> bool:
         incident = incidents.read(self._client, incident_id).incident
-        service = self._cloud.host_service(incident.host or incident.subject.name)
-        if service is None:
-            return False
-        place = domains.place_of(service, self._cloud.aggregates(), self._settings)
+        host = incident.host or incident.subject.name
+        service = self._cloud.host_service(host)
+        place = domains.place_of(service, self._cloud.aggregates(), self._settings) if service else Place(host)
         return any(place.within(mark.scope) for mark in marks.disarms(self._client, self._clock.now()))
 
     # -- while it runs
