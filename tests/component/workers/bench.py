@@ -13,7 +13,7 @@ from kazoo.client import KazooClient
 from medevac.core import layout
 from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
 from medevac.core.handled import Handled
-from medevac.core.incident import Incident
+from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode, encode
 from medevac.flows.plan import Settings
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
@@ -25,6 +25,7 @@ from medevac.workers.intake import Desk, Intake
 from medevac.workers.promises import Promises
 from medevac.workers.recovery import Recovery
 from medevac.workers.triage import Triage
+from medevac.workers.zookeeper import commit
 from tests.fixtures.waiting import until
 
 HOSTS = ("compute-1", "compute-2", "compute-3")
@@ -133,6 +134,14 @@ class Bench:
 
     def journal(self, incident_id: str) -> str:
         return "\n".join(entry.text for entry in incidents.journal(self.client, incident_id))
+
+    def end(self, incident_id: str) -> None:
+        """Let an incident be recovered, without a conductor."""
+        stored = incidents.read(self.client, incident_id)
+        over = replace(stored.incident, state=IncidentState.RECOVERED, ended_at=self.now)
+        transaction = self.client.transaction()
+        incidents.replace(transaction, stored, over)
+        commit(transaction)
 
     @property
     def jobs(self) -> int:

@@ -11,7 +11,6 @@ from medevac.core.handled import Outcome
 from medevac.core.incident import Incident, IncidentState
 from medevac.flows.ports import HostService
 from medevac.sandbox.cloud.model import actions, machines
-from medevac.workers import incidents
 from medevac.workers.brakes import orders
 from medevac.workers.brakes.orders import Given
 from medevac.workers.recovery import back_off
@@ -46,16 +45,8 @@ def fail_so_often(bench: Bench, times: int) -> None:
     """Let the server crash and be recovered, without a conductor: each incident is ended by hand."""
     for boot in range(times):
         handled = bench.settled(bench.server_event(EventKind.SERVER_CRASHED, boot=f"earlier-{boot}"))
-        end(bench, handled.incident)
+        bench.end(handled.incident)
         bench.pass_time(60.0)
-
-
-def end(bench: Bench, incident_id: str) -> None:
-    stored = incidents.read(bench.client, incident_id)
-    over = replace(stored.incident, state=IncidentState.RECOVERED, ended_at=bench.now)
-    transaction = bench.client.transaction()
-    incidents.replace(transaction, stored, over)
-    transaction.commit()
 
 
 def test_a_brake_holds_an_incident_with_its_word_and_reason_and_no_job_is_posted(bench: Bench) -> None:
@@ -178,7 +169,7 @@ def test_a_server_that_its_hypervisor_restarts_again_and_again_is_shown_to_peopl
 
 def test_a_host_that_fails_too_often_waits_for_people_and_its_dead_servers_do_not(bench: Bench) -> None:
     for _ in range(2):
-        end(bench, bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN)).incident)
+        bench.end(bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN)).incident)
         bench.pass_time(60.0)
     service = bench.incident(bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN)).incident)
     assert (service.state, service.held_by) == (IncidentState.HELD, "limit")
@@ -188,7 +179,7 @@ def test_a_host_that_fails_too_often_waits_for_people_and_its_dead_servers_do_no
 
 def test_a_host_that_we_would_fence_too_often_ourselves_waits_for_people(bench: Bench) -> None:
     for _ in range(2):
-        end(bench, bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN)).incident)
+        bench.end(bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN)).incident)
         bench.pass_time(60.0)
     death = bench.incident(bench.settled(bench.host_event(EventKind.HOST_DOWN)).incident)
     assert (death.state, death.held_by) == (IncidentState.HELD, "limit")

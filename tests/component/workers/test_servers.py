@@ -116,3 +116,23 @@ def test_an_event_waits_while_nova_does_not_answer(bench: Bench) -> None:
     handled = bench.handled(event)
     assert handled is not None
     assert handled.outcome is Outcome.INCIDENT
+
+
+@pytest.mark.parametrize("kind", [EventKind.SERVER_IO_ERROR, EventKind.SERVER_HUNG])
+def test_what_can_befall_one_start_of_a_server_again_is_another_failure_then(bench: Bench, kind: EventKind) -> None:
+    early = bench.server_event(kind)
+    first = bench.settled(early)
+    bench.pass_time(10.0)
+    bench.end(first.incident)
+    copy = bench.settled(bench.server_event(kind), seen_at=early.seen_at)
+    assert (copy.outcome, copy.incident) == (Outcome.DUPLICATE, first.incident)
+    bench.pass_time(600.0)
+    assert bench.settled(bench.server_event(kind)).incident == f"{kind}:{SERVERS[WEB]}:2"
+
+
+def test_a_late_copy_of_a_crash_is_known_by_the_start_of_the_server_whatever_the_clocks_say(bench: Bench) -> None:
+    first = bench.settled(bench.server_event(EventKind.SERVER_CRASHED))
+    bench.end(first.incident)
+    bench.pass_time(60.0)
+    copy = bench.settled(bench.server_event(EventKind.SERVER_CRASHED))
+    assert (copy.outcome, copy.incident) == (Outcome.DUPLICATE, first.incident)

@@ -26,6 +26,8 @@ GRAVITY = (
     EventKind.SERVER_CRASHED,
 )
 """From the least: a graver failure ends one that waits."""
+ENDS = (EventKind.SERVER_CRASHED, EventKind.SERVER_STOPPED)
+"""What can befall one start of a server only once; it can hang, and lose its disk, again and again."""
 UNTIL_ENDED = 2.0
 """Seconds until a further failure is looked at again that came while an earlier one is being recovered."""
 RESTARTED = "restarted"
@@ -94,20 +96,19 @@ class ServerCase:
 
     def _known(self, told: Seen) -> Handled | None:
         """Settle what tells of a failure that has its incident already; None when it is a new one."""
-        newest = told.life.record.newest(told.failure)
-        if told.boot and told.boot == newest.boot:
-            stored = last(self._desk, newest.incident)
-            if stored is not None:
-                return self._desk.duplicate(told.event, stored.incident, "the same failure of the same start of it")
         for stored in self._open(told):
             settled = self._while_open(told, stored)
             if settled is not None:
                 return settled
-        stored = last(self._desk, newest.incident)
-        over = stored is not None and not told.boot and told.event.seen_at <= (stored.incident.ended_at or 0.0)
-        if stored is not None and over:
+        newest = told.life.record.newest(told.failure)
+        earlier = last(self._desk, newest.incident)
+        if earlier is None or (told.boot and told.boot != newest.boot):
+            return None
+        if told.boot and told.event.kind in ENDS:
+            return self._desk.duplicate(told.event, earlier.incident, "the same end of the same start of it")
+        if told.event.seen_at <= (earlier.incident.ended_at or 0.0):
             reason = "a late copy: it was seen before that incident ended"
-            return self._desk.duplicate(told.event, stored.incident, reason)
+            return self._desk.duplicate(told.event, earlier.incident, reason)
         return None
 
     def _open(self, told: Seen) -> list[Stored]:
