@@ -20,6 +20,7 @@ from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.board import Board
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.persistence import FencedBackend
+from medevac.workers.housekeeping import Retention, tidy
 from medevac.workers.recovery import Recovery
 from tests.component.brakes.conftest import MakeYard
 from tests.component.brakes.yard import Yard
@@ -245,3 +246,14 @@ def test_the_events_of_an_ignored_host_are_settled(make_yard: MakeYard) -> None:
     disarmed(yard, mode=Mode.IGNORE)
     handled = yard.bench.settled(yard.bench.host_event(EventKind.HOST_DOWN, "az1-c1"))
     assert (handled.outcome, handled.incident) == (Outcome.INCIDENT, "host.down:az1-c1:1")
+
+
+def test_marks_that_ended_by_themselves_are_tidied_away_after_a_day(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    disarmed(yard, "az1", lasts=3600)
+    disarmed(yard, "az2")
+    announced(yard, "az1-c1", lasts=3600)
+    assert tidy(yard.client, Retention(), yard.now + 2 * 3600) == 0
+    assert tidy(yard.client, Retention(), yard.now + 2 * 86_400) == 2
+    assert [each.scope for each in marks.disarms(yard.client, yard.now)] == ["az2"]
+    assert marks.maintenances(yard.client, yard.now) == ()

@@ -13,6 +13,7 @@ from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.event import Subject, SubjectKind
 from medevac.workers import incarnation, incidents, policy_history
+from medevac.workers.brakes import marks
 from medevac.workers.engine.sweep import sweep
 from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
 
@@ -29,6 +30,8 @@ class Retention:
     """TaskFlow's records of jobs that have left the board."""
     events: float = 30 * DAY
     """What became of each event; a spool that is replayed later than that opens the event again."""
+    marks: float = DAY
+    """What was disarmed, or in maintenance, until a time that is over."""
     incidents: float = 90 * DAY
     """Incidents that ended, with journal and report, and the policy sets that decided about them."""
 
@@ -44,6 +47,8 @@ def tidy(client: KazooClient, retention: Retention, now: float) -> int:
     for incident_id in itertools.islice(_over(client, now - retention.incidents), LIMIT):
         removed += _remove(client, _whole(client, layout.incident(incident_id)))
     for path in itertools.islice(_forgotten_servers(client, now - retention.incidents), LIMIT):
+        removed += _remove(client, [path])
+    for path in marks.expired(client, now - retention.marks):
         removed += _remove(client, [path])
     for path in itertools.islice(_unused_policies(client, now - retention.incidents), LIMIT):
         removed += _remove(client, [path])

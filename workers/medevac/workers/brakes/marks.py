@@ -101,6 +101,15 @@ def maintenances(client: KazooClient, now: float) -> tuple[Maintenance, ...]:
     return tuple(each for each in _read(client, layout.MAINTENANCE, Maintenance) if each.holds(now))
 
 
+def expired(client: KazooClient, before: float) -> Iterator[str]:
+    """Yield the paths of marks that ended by themselves before *before* (seconds since the epoch)."""
+    kept: list[Disarm | Maintenance] = [*_read(client, layout.DISARM, Disarm)]
+    kept += _read(client, layout.MAINTENANCE, Maintenance)
+    for each in kept:
+        if 0 < each.until < before:
+            yield _path(each)
+
+
 def put(client: KazooClient, mark: Disarm | Maintenance) -> None:
     """Store *mark*, over an earlier one of the same place.  Raises StoreUnreachableError."""
     path, data = _path(mark), encode(mark)
