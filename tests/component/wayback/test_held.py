@@ -1,0 +1,107 @@
+"""Returns and recoveries that are held go on when their time has come, on real ZooKeeper and TaskFlow's conductor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+from medevac.core.event import EventKind
+from medevac.core.incident import IncidentState
+from medevac.flows.policy.duration import Duration
+from medevac.flows.returning import WayBack
+from medevac.sandbox.cloud.model import machines, verdict
+from medevac.sandbox.cloud.model.host import Host
+from tests.component.workers.bench import HOST, SERVERS, SETTINGS, WEB, Bench
+
+DEATH = f"host.down:{HOST}:1"
+RETURN = f"host.up:{HOST}:1"
+ROOM = 262_144
+QUICK = WayBack(settle=Duration(30), clean=Duration(30), hold=Duration(30), again=Duration(60))
+
+
+@pytest.fixture
+def bench(zk: KazooClient, tmp_path: Path) -> Bench:
+    made = Bench(zk, tmp_path)
+    made.sit_at(replace(made.desk, settings=replace(SETTINGS, way_back=QUICK, capacity_again=300.0)))
+    return made
+
+
+def others(bench: Bench, ram_mb: int) -> None:
+    """Give the other hosts so much memory."""
+    with bench.site.world.settled() as world:
+        for name in ("compute-2", "compute-3"):
+            world.hosts[name].ram_mb = ram_mb
+
+
+def die(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        machines.power_off(world, HOST)
+    assert bench.settled(bench.host_event(EventKind.HOST_FENCED, facts={"action": "off"})).incident == DEATH
+    bench.work()
+
+
+def come_back(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        machines.power_on(world, HOST)
+    bench.pass_time(60.0)
+    assert bench.settled(bench.host_event(EventKind.HOST_MEMBER)).incident == RETURN
+
+
+def look_again(bench: Bench, incident: str) -> None:
+    bench.pass_time(bench.incident(incident).again_at - bench.now + 1)
+    bench.intake.reconsider()
+    bench.work()
+
+
+def host(bench: Bench) -> Host:
+    with bench.site.world.settled() as world:
+        return world.hosts[HOST]
+
+
+def assert_clean(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        assert verdict.violations(world) == ()
+        assert verdict.check_all_running(world) == ()
+
+
+def test_servers_without_room_are_tried_again_and_are_back_when_there_is_some(bench: Bench) -> None:
+    others(bench, 600)
+    die(bench)
+    found = bench.incident(DEATH)
+    assert (found.state, found.held_by) == (IncidentState.HELD, "capacity"), found.reason
+    others(bench, ROOM)
+    look_again(bench, DEATH)
+    assert bench.incident(DEATH).state is IncidentState.RECOVERED, bench.journal(DEATH)
+    assert_clean(bench)
+
+
+def test_a_host_that_returns_before_there_is_room_takes_its_servers_up_again(bench: Bench) -> None:
+    others(bench, 600)
+    die(bench)
+    come_back(bench)
+    assert bench.incident(DEATH).state is IncidentState.SUPERSEDED
+    bench.work()
+    assert bench.incident(RETURN).state is IncidentState.RECOVERED, bench.journal(RETURN)
+    assert (host(bench).forced_down, host(bench).disabled) == (False, False)
+    with bench.site.world.settled() as world:
+        assert world.servers[SERVERS[WEB]].vm_state == "active"
+    assert_clean(bench)
+
+
+def test_a_return_whose_nova_compute_is_late_is_held_and_goes_on_later(bench: Bench) -> None:
+    die(bench)
+    assert bench.incident(DEATH).state is IncidentState.RECOVERED
+    assert bench.settled(bench.host_event(EventKind.HOST_MEMBER)).incident == RETURN
+    bench.work()
+    found = bench.incident(RETURN)
+    assert (found.state, found.held_by) == (IncidentState.HELD, "way-back")
+    assert "not back in service" in (host(bench).disabled_reason or "")
+    with bench.site.world.settled() as world:
+        machines.power_on(world, HOST)
+    look_again(bench, RETURN)
+    assert bench.incident(RETURN).state is IncidentState.RECOVERED, bench.journal(RETURN)
+    assert (host(bench).forced_down, host(bench).disabled, host(bench).disabled_reason) == (False, False, None)
+    assert_clean(bench)
