@@ -69,9 +69,9 @@ def outbox(tmp_path: Path, zk: KazooClient, zk_hosts: str) -> Iterator[Outbox]:
 
 
 @contextmanager
-def watched(rack: Rack, outbox: Outbox) -> Iterator[Guests]:
+def watched(rack: Rack, outbox: Outbox, memory: Path | None = None) -> Iterator[Guests]:
     ways = (GuestProbe("agent-ping", every=0.05, timeout=1.0),)
-    guests = Guests(ProbeSettings(guests=ways), "compute-1", rack, outbox.put, list_every=0.1)
+    guests = Guests(ProbeSettings(guests=ways, list_every=0.1), "compute-1", rack, outbox.put, memory=memory)
     guests.start()
     ended = threading.Event()
 
@@ -149,6 +149,28 @@ def test_while_libvirt_is_away_nothing_is_told_and_nobody_is_forgotten(outbox: O
         rack.agentless.clear()
         rack.silent.add(SERVERS[0])
         assert until(lambda: len(stored(zk)) == 1)
+
+
+def test_a_guest_that_fell_silent_while_nobody_looked_is_told(outbox: Outbox, zk: KazooClient, tmp_path: Path) -> None:
+    rack, memory = Rack(dict.fromkeys(SERVERS[:2], 1), silent={SERVERS[1]}), tmp_path / "well.json"
+    with watched(rack, outbox, memory) as guests:
+        assert until(lambda: guests.watched == 2)
+        assert looked(guests, 3)
+        assert until(memory.exists)
+    rack.silent.add(SERVERS[0])
+    with watched(rack, outbox, memory) as guests:
+        assert until(lambda: len(stored(zk)) == 1)
+        assert looked(guests, 5)
+    assert [event.subject.name for event in stored(zk)] == [SERVERS[0]]
+
+
+def test_a_memory_that_cannot_be_read_is_none(outbox: Outbox, zk: KazooClient, tmp_path: Path) -> None:
+    memory = tmp_path / "well.json"
+    memory.write_text("{")
+    with watched(Rack({SERVERS[0]: 1}, silent={SERVERS[0]}), outbox, memory) as guests:
+        assert until(lambda: guests.watched == 1)
+        assert looked(guests, 5)
+    assert stored(zk) == []
 
 
 @contextmanager

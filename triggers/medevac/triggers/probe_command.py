@@ -105,7 +105,8 @@ def _guests(settings: ProbeSettings, name: str, outbox: Outbox) -> Guests:
             raise
         message = "looking at guests needs libvirt-python; install it with: pip install 'medevac[libvirt]'"
         raise ProbeSettingsError(message) from error
-    return Guests(settings, name, LibvirtHost(settings.uri), outbox.put)
+    memory = Path(settings.spool).parent / "well.json"
+    return Guests(settings, name, LibvirtHost(settings.uri), outbox.put, memory=memory)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,12 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
+from medevac.core.errors import MalformedDocumentError
 from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
+from medevac.core.wire import decode, encode
 from medevac.triggers.probe_agent import Heartbeat, NoAgentError, execute, ping
 from medevac.triggers.probe_reach import http, tcp
 from medevac.triggers.probe_rules import Change, Outcome, Streak, judge
@@ -27,8 +30,6 @@ from medevac.triggers.probe_settings import GuestProbe, ProbeSettings
 log = logging.getLogger(__name__)
 
 SOURCE = "probe"
-LIST_EVERY = 10.0
-"""Seconds between two looks at which guests run."""
 LONGEST_PAUSE = 1.0
 """Seconds between two turns."""
 STUCK = 60.0
@@ -49,6 +50,13 @@ class Host(Protocol):
         """Ask the guest's agent; see probe_agent.Ask."""
 
 
+@dataclass(frozen=True, slots=True)
+class Well:
+    """The document on disk: which lanes were well since their guest was started."""
+
+    lanes: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Lane:
     """One guest looked at in one way."""
@@ -63,6 +71,11 @@ class Lane:
     """On the monotonic clock; infinite while somebody looks."""
     streak: Streak = field(default_factory=Streak)
     heartbeat: Heartbeat | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what tells it from all others, also after a restart of ours."""
+        return f"{self.server} {self.run} {self.what}"
 
     @property
     def what(self) -> str:
@@ -81,11 +94,15 @@ class Guests:
         host: Host,
         tell: Callable[[Event], None],
         *,
-        list_every: float = LIST_EVERY,
+        memory: Path | None = None,
     ) -> None:
-        """Look as *settings* say at the guests of *host*, which Nova calls *name*; hand events to *tell*."""
-        self._list_every = list_every
-        self._pause = min([LONGEST_PAUSE, list_every, *(probe.every for probe in settings.guests)])
+        """Look as *settings* say at the guests of *host*, which Nova calls *name*; hand events to *tell*.
+
+        *memory* is the file in which it is kept who was well, so that one that fails meanwhile is not taken for new.
+        """
+        self._memory = memory
+        self._well = frozenset(_read(memory).lanes) if memory else frozenset[str]()
+        self._pause = min([LONGEST_PAUSE, settings.list_every, *(probe.every for probe in settings.guests)])
         self._settings = settings
         self._name = name
         self._host = host
@@ -114,6 +131,20 @@ class Guests:
         """How many guests are looked at."""
         return len(self._lanes)
 
+    def _remember(self) -> None:
+        """Write down who was well, when that has changed."""
+        well = frozenset(lane.name for lanes in self._lanes.values() for lane in lanes if lane.streak.armed)
+        if self._memory is None or well == self._well:
+            return
+        temporary = self._memory.with_name(f"{self._memory.name}.tmp")
+        try:
+            temporary.write_bytes(encode(Well(tuple(sorted(well)))))
+            temporary.replace(self._memory)
+        except OSError as error:
+            log.error("%s cannot be written: %s", self._memory, error)  # noqa: TRY400 - foreseen
+        else:
+            self._well = well
+
     def lanes(self) -> list[list[Lane]]:
         """Return what is looked at, by guest."""
         return list(self._lanes.values())
@@ -121,7 +152,7 @@ class Guests:
     def turn(self) -> float:
         """Hand out what is due, and return in how many seconds to come again."""
         now = time.monotonic()
-        if now - self._listed >= self._list_every:
+        if now - self._listed >= self._settings.list_every:
             self._listed = now
             self._list()
         with self._lock:
@@ -154,16 +185,19 @@ class Guests:
                 self._lanes[key] = self._lanes_of(key, handle, self._host.xml(handle))
             except (NoAgentError, ET.ParseError) as error:
                 log.warning("server %s cannot be looked at: %s", key[0], error)
+        self._remember()
 
     def _lanes_of(self, key: tuple[str, int], handle: Any, xml: str) -> list[Lane]:  # noqa: ANN401 - a handle
         facts, addresses = described(key[0], xml)
         now = time.monotonic()
-        return [
+        lanes = []
+        for probe in (each for each in self._settings.guests if each.fits(facts)):
             # Spread, so that two hundred guests are not asked in the same second.
-            Lane(*key, probe, _within(addresses, probe.network), handle, now + random.random() * probe.every)  # noqa: S311 - no secret
-            for probe in self._settings.guests
-            if probe.fits(facts)
-        ]
+            due = now + random.random() * probe.every  # noqa: S311 - no secret
+            lane = Lane(*key, probe, _within(addresses, probe.network), handle, due)
+            lane.streak = Streak(armed=lane.name in self._well)
+            lanes.append(lane)
+        return lanes
 
     def _look_for_ever(self) -> None:
         while True:
@@ -225,6 +259,16 @@ class Guests:
         event = Event(new_event_id(now), kind, subject, SOURCE, self._name, now, facts)
         log.warning("%s of %s: %s, event %s", kind, subject, lane.what, event.id)
         self._tell(event)
+
+
+def _read(memory: Path) -> Well:
+    try:
+        return decode(Well, memory.read_bytes(), str(memory))
+    except FileNotFoundError:
+        return Well()
+    except (OSError, MalformedDocumentError) as error:
+        log.error("who was well cannot be told: %s", error)  # noqa: TRY400 - foreseen
+        return Well()
 
 
 def described(uuid: str, xml: str) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -89,6 +89,8 @@ class ProbeSettings:
     spool: str = "/var/lib/medevac-probe/spool"
     workers: int = 4
     """Guests that are asked at a time: libvirtd serves 5 calls of one client."""
+    list_every: float = 10.0
+    """Seconds between two looks at which guests run."""
     guests: tuple[GuestProbe, ...] = ()
     networks: tuple[NetworkProbe, ...] = ()
 
