@@ -43,6 +43,9 @@ class Disable(Step):
         reason = f"{self.brief.mark}: {self.brief.failure}"
         # What an earlier incident of ours has disabled bears this one's mark from now on: its way back waits for it.
         taken = replace(original, enabled=True) if taken_out_by(original) else original
+        now = self.patiently(ports, lambda: ports.cloud.host_service(original.host))
+        if now is not None and not now.enabled and not taken_out_by(now):
+            taken = replace(original, enabled=False)  # an operator's own mark, since the survey: its reason stays
         ports.log.assert_owned()
         self.patiently(ports, lambda: ports.cloud.take_out(taken, reason))
         self.say(ports, f"nova-compute on {original.host} forced down and disabled ({reason})")
