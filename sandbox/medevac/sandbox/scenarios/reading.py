@@ -17,7 +17,7 @@ from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import AggregateSpec, FlavorSpec, HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.expectations.language import GivenHost, GivenServer, Storage
 from medevac.sandbox.scenarios.language import GivenSite, Plain, Script
-from medevac.sandbox.scenarios.stage import Ground
+from medevac.sandbox.scenarios.stage import BOOTS, Ground
 from medevac.workers.site import Site, read_site
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def read_ground(folder: Path) -> Ground:
         spec=_spec(given),
         site=_site(given.medevac, given.policies),
         policies=read_policies(given.policies),
-        cloud=CloudSettings(evacuate_seconds=float(given.evacuation)),
+        cloud=CloudSettings(evacuate_seconds=float(given.evacuation), boot_seconds=BOOTS),
         workers=given.workers,
         reserved=tuple(host.name for host in given.hosts if host.disabled),
     )

@@ -1,6 +1,7 @@
 """Seeds: plays that nobody has written: a site, failures and troubles that one number decides, always in the same way.
 
-What a seed may do is what scripts can say, but for devices that lie: with one device to ask, nobody could tell.
+What a seed may do is what scripts can say, but for devices that lie (with one device to ask, nobody could tell) and for
+hosts that operators force down themselves (docs/faults.md).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from medevac.sandbox.cloud.model.site import FlavorSpec, HostSpec, ServerSpec, S
 from medevac.sandbox.scenarios.crew import Crew
 from medevac.sandbox.scenarios.language import Act, Alert, Device, Disarmed, Fault, Marked, Mood, Script, Still, Trouble
 from medevac.sandbox.scenarios.player import Played, play
-from medevac.sandbox.scenarios.stage import Ground
+from medevac.sandbox.scenarios.stage import BOOTS, Ground
 from medevac.workers.site import Site
 
 CALM = 900.0
@@ -65,7 +66,11 @@ class _Author:
             flavors=(FlavorSpec("m1.small"),),
         )
         site = Site(zookeeper="127.0.0.1:1/medevac", policies=Path(), shared_storage=("*",))
-        cloud = CloudSettings(seed=random.getrandbits(16), evacuate_seconds=random.choice((1.0, 3.0, 20.0)))
+        cloud = CloudSettings(
+            seed=random.getrandbits(16),
+            evacuate_seconds=random.choice((1.0, 3.0, 20.0, 90.0)),
+            boot_seconds=BOOTS,
+        )
         ground = Ground(spec, site, random.choice(self._policies), cloud, workers=random.choice((1, 2, 2, 3)))
         acts = [act for victim in self._victims for act in self._failure(victim)]
         acts += [self._trouble() for _ in range(random.randint(0, MOST_TROUBLES))]
@@ -149,7 +154,6 @@ class _Author:
             (
                 _act(when, disarm=(Disarmed(scope="cloud", mode=random.choice(("freeze", "ignore"))),)),
                 _act(when, disable=(Marked(host=host, reason="ask bob"),)),
-                _act(when, force_down=(host,)),
                 _act(when, maintenance=(host,)),
             )
         )

@@ -32,6 +32,8 @@ from medevac.workers.zookeeper import bounded, ensure_layout
 
 RESTART = 1.0
 """Seconds after which a worker that died is started again, under a new name, when somebody does that."""
+BOOTS = 60.0
+"""Seconds from power on to nova-compute: no machine is faster."""
 SUSPENDED = 4.0
 """Seconds without ZooKeeper after which workers end themselves."""
 _TELLING = (f"{layout.BOARD}/", f"{layout.EVENTS}/", f"{layout.DISARM}/", f"{layout.MAINTENANCE}/")

@@ -133,7 +133,8 @@ class Witness:
             self.violations += [sentence for sentence in broken[self._broken :] if _HAD_POWER not in sentence]
             self._broken = len(broken)
             for run in world.ledger.runs[self._runs :]:
-                if world.servers[run.server_id].deleted:
+                server = world.servers[run.server_id]
+                if server.deleted and run.started_at > (server.terminated_at or 0.0):
                     self._break(f"{world.servers[run.server_id].name}, which its owner had deleted, was started")
             self._runs = len(world.ledger.runs)
             for host, marks_set in list(self.marks.items()):
