@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 
 from medevac.core.errors import ClaimLostError
-from medevac.core.event import EventKind
+from medevac.core.event import EventKind, Subject, SubjectKind
 from medevac.core.handled import Outcome
-from medevac.core.incident import IncidentState
+from medevac.core.incident import Incident, IncidentState, incident_id
 from medevac.core.journal import JournalEntry
 from medevac.flows.ports import Ports
 from medevac.sandbox.cloud.model import machines
+from medevac.workers import incidents
 from medevac.workers.engine.board import Board
 from medevac.workers.engine.persistence import FencedBackend
+from medevac.workers.opening import MOST_SUPERSEDED
 from medevac.workers.recovery import Recovery, SupersededError
+from medevac.workers.zookeeper import commit
 from tests.component.workers.bench import HOST, Bench
 from tests.fixtures.waiting import until
 
@@ -101,3 +104,44 @@ def test_the_death_of_a_host_does_not_wait_for_servers_that_crashed_before(bench
     assert handled is not None
     assert (handled.outcome, handled.incident) == (Outcome.DUPLICATE, f"host.down:{HOST}:1")
     assert bench.jobs == 1
+
+
+def test_more_than_fits_into_one_write_is_superseded_in_the_next(bench: Bench) -> None:
+    servers = [f"{number:08d}-1111-4111-8111-111111111111" for number in range(MOST_SUPERSEDED + 30)]
+    for each in servers:
+        store(bench, each)
+    death = fenced(bench)
+    found = {incident.state for incident in bench.incidents() if incident.subject.name in servers}
+    assert found == {IncidentState.SUPERSEDED}
+    assert all(death in incident.reason for incident in bench.incidents() if incident.subject.name in servers)
+
+
+def test_what_a_leader_that_died_left_open_is_superseded_by_its_successor(bench: Bench) -> None:
+    fenced(bench)
+    store(bench, "left-open")
+    bench.pass_time(10.0)
+    store(bench, "opened-later", "compute-2")
+    bench.intake.reconsider()
+    states = {incident.subject.name: incident.state for incident in bench.incidents()}
+    assert states["left-open"] is IncidentState.SUPERSEDED
+    assert states["opened-later"] is IncidentState.RECOVERING
+
+
+def store(bench: Bench, server: str, host: str = HOST) -> None:
+    """Store an incident as triage does, without all the rest."""
+    subject = Subject(SubjectKind.SERVER, server)
+    incident = Incident(
+        id=incident_id("server.crashed", subject, 1),
+        failure="server.crashed",
+        subject=subject,
+        generation=1,
+        opened_at=bench.now,
+        state=IncidentState.RECOVERING,
+        reason="it crashed",
+        stored_at=bench.now,
+        host=host,
+        facts={f"fact-{number}": "x" * 200 for number in range(20)},
+    )
+    transaction = bench.client.transaction()
+    incidents.create(transaction, incident, [JournalEntry(bench.now, "triage", "seen")])
+    commit(transaction)

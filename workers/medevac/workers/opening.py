@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,14 +18,16 @@ from medevac.workers import incarnation, incidents
 from medevac.workers.desk import Desk, seen
 from medevac.workers.incarnation import Incarnation, Newest, StoredIncarnation
 from medevac.workers.ruling import Ruling, rule
-from medevac.workers.zookeeper import commit
+from medevac.workers.zookeeper import TransactionRefusedError, commit
+
+log = logging.getLogger(__name__)
 
 LONGEST_FACT = 200
 """Characters of a fact that an incident keeps."""
 RAW = "CRM_"
 """How the facts begin that repeat what Pacemaker said."""
-MOST_SUPERSEDED = 400
-"""Incidents that end together with the opening of another: more would not fit into one transaction."""
+MOST_SUPERSEDED = 100
+"""Incidents that end in the same write as another is opened; more might not fit, and end in the next ones."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,22 @@ def open_incident(desk: Desk, case: Case) -> Handled:
         incarnation.write(transaction, case.subject, case.life, record)
         incidents.create(transaction, ruling.incident, [desk.line(f"{seen(case.event)}. {_said(ruling)}")])
         for stored in case.supersedes[:MOST_SUPERSEDED]:
-            supersede(desk, transaction, stored, f"{case.failure} of {case.subject.name}: {ruling.incident.id}")
+            supersede(desk, transaction, stored, ruling.incident.id)
         ruling.post(transaction)
 
     return desk.settle(case.event, Outcome.INCIDENT, ruling.incident.reason, also, ruling.incident.id)
+
+
+def supersede_all(desk: Desk, parts: Sequence[incidents.Stored], by: str) -> None:
+    """End *parts*, some at a time.  One that changes meanwhile keeps its neighbours open until the next look."""
+    for first in range(0, len(parts), MOST_SUPERSEDED):
+        transaction = desk.client.transaction()
+        for stored in parts[first : first + MOST_SUPERSEDED]:
+            supersede(desk, transaction, stored, by)
+        try:
+            commit(transaction)
+        except TransactionRefusedError as error:
+            log.info("incidents that %s supersedes have changed, and are looked at again: %s", by, error)
 
 
 def again(desk: Desk, stored: incidents.Stored, ruling: Ruling, said: str) -> None:

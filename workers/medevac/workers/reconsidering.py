@@ -18,7 +18,7 @@ from medevac.workers.cases.server import ServerCase
 from medevac.workers.cases.way_back import WayBack
 from medevac.workers.desk import Desk
 from medevac.workers.incidents import OpenOnes, Stored
-from medevac.workers.opening import again, end
+from medevac.workers.opening import again, end, supersede_all
 from medevac.workers.opinion import Opinion, Stand
 from medevac.workers.ruling import rule
 from medevac.workers.telling import Teller
@@ -55,7 +55,10 @@ class Reconsidering:
 
         It is infinite when all that is held waits for people or events.
         """
-        held = [each for each in self._open_ones.read() if each.incident.state is IncidentState.HELD]
+        open_incidents = self._open_ones.read()
+        for death, parts in self._cases.host_down.parts(open_incidents).items():
+            supersede_all(self._desk, parts, death)
+        held = [each for each in open_incidents if each.incident.state is IncidentState.HELD]
         timed = [each for each in held if each.incident.again_at > 0]
         now = self._desk.clock.now()
         for stored in held:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kazoo.client import TransactionRequest
@@ -17,7 +18,7 @@ from medevac.workers.cases.shared import last, no_service, too_old
 from medevac.workers.desk import Desk, seen
 from medevac.workers.incarnation import Incarnation, StoredIncarnation
 from medevac.workers.incidents import OpenOnes, Stored
-from medevac.workers.opening import Case, add_again, open_incident
+from medevac.workers.opening import MOST_SUPERSEDED, Case, add_again, open_incident, supersede_all
 from medevac.workers.opinion import CONFIRMED, Opinion, denied
 from medevac.workers.ruling import rule
 
@@ -71,9 +72,20 @@ class HostDown:
             return self._desk.duplicate(event, newest.incident, reason)
         evidence = evidence_of(event, subject.name)
         parts = [stored for stored in self._open_ones.read() if _on(stored.incident, subject.name)]
-        return open_incident(
-            self._desk, Case(event, HOST_DOWN, subject, service, life, evidence=evidence, supersedes=parts)
-        )
+        case = Case(event, HOST_DOWN, subject, service, life, evidence=evidence, supersedes=parts)
+        handled = open_incident(self._desk, case)
+        supersede_all(self._desk, parts[MOST_SUPERSEDED:], handled.incident)
+        return handled
+
+    def parts(self, open_incidents: Sequence[Stored]) -> Mapping[str, list[Stored]]:
+        """Return what should have been superseded by each open death among *open_incidents*, by the death's id."""
+        deaths = {each.incident.subject.name: each.incident for each in open_incidents if _is_death(each.incident)}
+        found: dict[str, list[Stored]] = {}
+        for stored in open_incidents:
+            death = deaths.get(stored.incident.host or stored.incident.subject.name)
+            if death is not None and not _is_death(stored.incident) and stored.incident.stored_at <= death.stored_at:
+                found.setdefault(death.id, []).append(stored)
+        return found
 
     def _another_sign(self, event: Event, stored: Stored) -> Handled:
         """Add a further sign of an open incident; evidence that it lacked sets a held one going again."""
@@ -150,4 +162,8 @@ def _is_out_for(service: HostService, incident: Incident) -> bool:
 
 def _on(incident: Incident, host: str) -> bool:
     """Tell whether *incident* is about a part of *host*, or about its return."""
-    return host == (incident.host or incident.subject.name) and incident.failure != HOST_DOWN
+    return host == (incident.host or incident.subject.name) and not _is_death(incident)
+
+
+def _is_death(incident: Incident) -> bool:
+    return incident.failure == HOST_DOWN
