@@ -43,6 +43,7 @@ class View:
             "reason": seen.decision.reason,
             "held": self._why_held() or None,
             "fence_agent": self.agent or None,
+            "reserved": self.seen.reserved or None,
             "order": [self._plain_tier(policy) for policy in seen.order],
             "plan": to_plain(seen.plan),
         }
@@ -81,6 +82,7 @@ class View:
                 ("fence", f"{self.seen.host}, by {self.agent or 'nobody'}"),
                 ("disable", "its nova-compute: forced down, and disabled"),
                 ("plan", f"{number} to move"),
+                *([("reserve", self.seen.reserved)] if self.seen.reserved else []),
             ]
         flows = [policy.when[self.failure] for policy in self.seen.order]
         services = dict.fromkeys(step.service.value for flow in flows for step in flow.every(RestartService))

@@ -19,6 +19,7 @@ from medevac.flows.policy.answers import answering
 from medevac.flows.policy.language import HOST_DOWN, Policy, PolicySet
 from medevac.flows.policy.matching import Verdict, winner
 from medevac.flows.ports import Cloud, HostService, Server
+from medevac.flows.reserved import choose
 from medevac.flows.sorting import Seen, Surroundings, asks_aggregates, asks_projects, facts, make_plan
 
 
@@ -46,6 +47,8 @@ class Preview:
     verdicts: tuple[Verdict, ...]
     """For each of the servers, in the same order: which policy wins, and what the others lack."""
     failure: str = HOST_DOWN
+    reserved: str = ""
+    """Which reserved hosts would stand in, or why none; empty where the site reserves none, or nobody has to move."""
 
     @property
     def host(self) -> str:
@@ -69,6 +72,7 @@ def preview(cloud: Cloud, host: str, question: Question) -> Preview | None:
     moved = {server.goes_with for server in plan.servers}
     return Preview(
         failure=question.failure,
+        reserved=_standing_in(cloud, service, question, plan),
         service=service,
         decision=decide(incident, service, question.policy_set, question.settings),
         plan=plan,
@@ -76,6 +80,13 @@ def preview(cloud: Cloud, host: str, question: Question) -> Preview | None:
         servers=seen.servers,
         verdicts=tuple(verdict(server, host, around, question) for server in seen.servers),
     )
+
+
+def _standing_in(cloud: Cloud, service: HostService, question: Question, plan: Plan) -> str:
+    reserved = question.settings.reserved
+    if not reserved.kept or not plan.servers or question.failure != HOST_DOWN:
+        return ""
+    return choose(reserved, service, cloud.compute_services(), cloud.aggregates()).reason
 
 
 def look_around(cloud: Cloud, service: HostService, policies: Sequence[Policy]) -> Surroundings:

@@ -8,8 +8,9 @@ import pytest
 
 from medevac.flows import factory
 from medevac.flows.brief import Brief
-from medevac.flows.policy.language import Evacuate
+from medevac.flows.policy.language import Evacuate, PolicySet
 from medevac.flows.ports import HostService
+from medevac.flows.preview import Question, preview
 from medevac.flows.reserved import Reserved, Within, choose
 from medevac.sandbox.cloud.model import services, verdict
 from medevac.sandbox.cloud.model.services import ServiceUpdate
@@ -177,3 +178,12 @@ def test_sites_without_reserved_hosts_have_the_atoms_that_they_always_had() -> N
     assert atoms == {"fence", "survey", "disable", "plan", "evacuate:everyone", "verify:everyone", "report"}
     added = {node.name for node, _ in factory.assemble(kept, [policy()]).iter_nodes()} - atoms
     assert added == {"reserve-choose", "reserve", "reserve-return"}
+
+
+def test_a_plan_says_beforehand_which_host_would_stand_in() -> None:
+    recovery = Kept("a")
+    kept = replace(SITE, reserved=KEPT)
+    seen = preview(recovery.site.cloud, DEAD, Question("host.down", PolicySet((policy(),), "digest"), kept, 0.0))
+    assert seen is not None
+    assert seen.reserved == "spare-1 stands in for dead, 1 stay reserved"
+    assert recovery.reserve() == {"spare-1": "reserved", "spare-2": "reserved"}
