@@ -147,3 +147,16 @@ def test_a_name_that_a_shell_on_the_way_could_misread_is_never_sent(words: Words
         with pytest.raises(FencingError, match="cannot be the name of a node"):
             call(Case("compute1", "i", 0.0, 0.0))
     assert not (words.folder / "called").exists()
+
+
+def test_a_machine_without_a_cluster_says_so_in_pacemakers_words(words: Words) -> None:
+    words.say(
+        "crm_mon",
+        '<pacemaker-result api-version="2.25"><status code="102" message="Not connected"><errors>'
+        "<error>crm_mon: Connection to cluster failed: Connection refused</error></errors></status></pacemaker-result>",
+        102,
+    )
+    with pytest.raises(
+        FencingError, match=r"^crm_mon ended with 102: crm_mon: Connection to cluster failed: Connection"
+    ):
+        EvidenceMeans(ALL, words.cluster).look(Case("compute1", "i", 0.0, 0.0))

@@ -18,7 +18,7 @@ from medevac.core.errors import FencingError
 from medevac.core.evidence import SLACK, FenceEvidence
 from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.patterns import covered
-from medevac.workers.fencing.process import Ran, run
+from medevac.workers.fencing.process import Ran, presentable, run
 
 TAG = "medevac"
 """Marks our own requests in the cluster's log and alerts."""
@@ -64,7 +64,7 @@ class Cluster:
         """Return what the cluster says of itself.  Raises FencingError when it does not say."""
         ran = self.ask(_STATUS, LOOK_LIMIT)
         if ran.code:
-            message = f"crm_mon {ran.ending}: {ran.words() or 'it said nothing'}"
+            message = f"crm_mon {ran.ending}: {_complaints(ran)}"
             raise FencingError(message)
         try:
             return parse_status(ran.output.decode(errors="replace"))
@@ -157,6 +157,16 @@ def _newest(name: str, status: Status, case: Case) -> Answer:
 def _evidence(case: Case, fencing: Fencing) -> FenceEvidence:
     detail = f"{fencing.action} of {fencing.target} by {fencing.delegate} for {fencing.client}@{fencing.origin}: OK"
     return FenceEvidence(case.host, fencing.completed, "pacemaker", fencing.action, detail)
+
+
+def _complaints(ran: Ran) -> str:
+    """Return what stands in the <error> elements of a command's XML, or all that it said."""
+    try:
+        root = parse_document(ran.output.decode(errors="replace"), "crm_mon's answer")
+    except StatusError:
+        return ran.words() or "it said nothing"
+    told = [found.text.strip() for found in root.iter("error") if found.text]
+    return presentable("; ".join(told)) if told else ran.words()
 
 
 def _devices(ran: Ran) -> list[str]:
