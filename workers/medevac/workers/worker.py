@@ -20,7 +20,7 @@ from medevac.core.errors import StoreUnreachableError
 from medevac.flows.caps import Caps
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
-from medevac.workers import roll
+from medevac.workers import places, roll
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.cluster import word_of
 from medevac.workers.brakes.obedience import Obedience
@@ -200,7 +200,8 @@ class Worker:
             hypervisor=self._site.hypervisor.port(),
             services=self._site.services.port(self._site.pacemaker_name),
         )
-        slots = self._site.limits.parallel_hosts
+        hosts = self._site.limits.parallel_hosts
+        slots = hosts + places.OTHERS
         executor = ThreadPoolExecutor(max_workers=slots * SIDE_BY_SIDE, thread_name_prefix="step")
         orders = Obedience(client, self._cloud, self._clock, self._site.brakes, recovery)
         conductor = Conductor(
@@ -208,7 +209,7 @@ class Worker:
             executor,
             prepare=orders.prepare,
             finish=orders.finish,
-            may_claim=orders.may_claim,
+            may_claim=lambda job: places.has_place(job, conductor.running(), hosts) and orders.may_claim(job),
             between_atoms=orders.between_atoms,
             slots=slots,
             name=self.name,

@@ -132,6 +132,10 @@ class Conductor(NonBlockingConductor):
             self.board.revoke_all()
             self.stop()
 
+    def running(self) -> list[BoardJob]:
+        """Return the jobs that it has claimed and not ended yet."""
+        return [future.job for future in list(self._dispatched)]
+
     # -- claiming
 
     def _can_claim_more_jobs(self, job: BoardJob) -> bool:
