@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 POLICIES = [read_policies(HERE / "policies" / name) for name in ("everyone", "tiers")]
 SEEDS = int(os.environ.get("MEDEVAC_SEEDS", "1000"))
 PARTS = 4
-SECONDS = 60.0
+SECONDS = 40.0
 """Of processor time that all parts may take together; what is left then is not played, and said so."""
 
 
