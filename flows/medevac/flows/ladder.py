@@ -8,6 +8,7 @@ from dataclasses import replace
 from medevac.core.errors import CloudError, FencingError
 from medevac.core.evidence import FENCED, FenceEvidence, Life, objection
 from medevac.flows.brief import Brief
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Ports
 from medevac.flows.rung import HEARTBEAT, Answer, Case, Rung
 from medevac.flows.still_out import life_of, silent_since
@@ -76,6 +77,9 @@ class Ladder:
     def _ask(self, rung: Rung) -> FenceEvidence | None:
         """Return evidence from one rung, or None with its answer noted.  Raises FencingError when it does not know."""
         started = self._now()
+        if rung.wants_contact and self._brief.failure != HOST_DOWN:
+            self.answers[rung.name] = "it counts from a lost contact, and this host is reached"
+            return None
         if rung.looks_first:
             answer = self._look(rung)
             if answer.evidence is not None:

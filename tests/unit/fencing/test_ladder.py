@@ -341,3 +341,11 @@ def test_a_host_that_cannot_be_kept_off_was_off_all_the_same() -> None:
     case.site.bmc.order(HOST, "unreachable")
     assert case.fence().action == "reboot"
     assert "could not be kept off by bmc: the fence device did not answer" in case.told()
+
+
+def test_a_watchdog_says_nothing_of_a_host_that_lives() -> None:
+    case = Climbing()
+    case.brief = replace(case.brief, failure="nova-compute.down")
+    case.fencer = Watchdog(case.site.bmc, [Rung("self", timeout=60.0, orders=False, interval=2.0, wants_contact=True)])
+    with pytest.raises(NoEvidenceError, match="self: it counts from a lost contact, and this host is reached"):
+        case.fence()

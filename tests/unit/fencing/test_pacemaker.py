@@ -11,6 +11,7 @@ import pytest
 from medevac.core.errors import FencingError
 from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.pacemaker import Cluster, EvidenceMeans, PacemakerMeans
+from medevac.workers.fencing.quiet import SelfMeans
 
 CAPTURED = Path(__file__).parents[2] / "data" / "pacemaker-status"
 ALL = ("*",)
@@ -141,12 +142,12 @@ def test_the_devices_that_could_fence_it_prove_the_path(words: Words) -> None:
 
 @pytest.mark.parametrize("name", ["compute1; reboot", "$(reboot)", "-F", "", "a b"])
 def test_a_name_that_a_shell_on_the_way_could_misread_is_never_sent(words: Words, name: str) -> None:
-    words.say("ssh", "")
+    words.say("ssh", (CAPTURED / "fenced.xml").read_text())
     means = PacemakerMeans(ALL, Cluster(("ssh", "ctl-1"), lambda _: name), timeout=90.0)
     for call in (means.look, means.order):
         with pytest.raises(FencingError, match="cannot be the name of a node"):
             call(Case("compute1", "i", 0.0, 0.0))
-    assert not (words.folder / "called").exists()
+    assert words.called() == ["ctl-1 crm_mon -1 --output-as=xml --fence-history=2"]
 
 
 def test_a_machine_without_a_cluster_says_so_in_pacemakers_words(words: Words) -> None:
@@ -160,3 +161,28 @@ def test_a_machine_without_a_cluster_says_so_in_pacemakers_words(words: Words) -
         FencingError, match=r"^crm_mon ended with 102: crm_mon: Connection to cluster failed: Connection"
     ):
         EvidenceMeans(ALL, words.cluster).look(Case("compute1", "i", 0.0, 0.0))
+
+
+@pytest.mark.parametrize(("waited", "proven"), [(89.0, False), (90.0, True)])
+def test_a_watchdog_has_fired_when_its_time_and_the_margin_have_passed(
+    words: Words, waited: float, *, proven: bool
+) -> None:
+    words.say("crm_mon", (CAPTURED / "fenced.xml").read_text())
+    case = Case("compute1", "i", FENCED, now=FENCED + 7 + waited, contact=FENCED + 7)
+    evidence = SelfMeans(ALL, words.cluster, watchdog=60.0, margin=30.0).look(case).evidence
+    assert (evidence is not None) == proven
+    if evidence is not None:
+        assert (evidence.source, evidence.action, evidence.at) == ("self", "reboot", FENCED + 97)
+
+
+def test_the_watchdog_of_a_host_that_pacemaker_reaches_is_fed(words: Words) -> None:
+    words.say("crm_mon", (CAPTURED / "fenced.xml").read_text())
+    answer = SelfMeans(ALL, words.cluster, 60.0, 30.0).look(Case("compute2", "i", 0.0, now=9e9, contact=0.0))
+    assert (answer.evidence, answer.words) == (None, "Pacemaker reaches it: its watchdog is fed")
+
+
+def test_a_watchdog_whose_host_nobody_can_tell_of_is_unknown(words: Words) -> None:
+    means = SelfMeans(ALL, words.cluster, 60.0, 30.0)
+    for contact in (None, 0.0):
+        with pytest.raises(FencingError):
+            means.look(Case("compute1", "i", 0.0, now=9e9, contact=contact))

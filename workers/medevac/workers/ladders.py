@@ -58,7 +58,7 @@ def _steps(entry: FenceDeviceSettings, cloud: str, name_of: Callable[[str], str]
     made = []
     for told in entry.rungs:
         step = _made(told, entry.hosts)
-        if isinstance(step.means, EvidenceMeans):
+        if isinstance(step.means, EvidenceMeans | SelfMeans):
             step.means.cluster = replace(step.means.cluster, name_of=name_of)
         if isinstance(step.means, IronicMeans):
             step.means.default_cloud = cloud
@@ -119,7 +119,7 @@ def _(told: CommandRung, hosts: tuple[str, ...]) -> Step:
 def _(told: SelfRung, hosts: tuple[str, ...]) -> Step:
     watchdog, margin = float(told.watchdog), float(told.margin)
     rung = Rung("", timeout=watchdog + margin + BEYOND, orders=False, interval=2.0, wants_contact=True)
-    return _step(told, rung, SelfMeans(hosts, watchdog, margin))
+    return _step(told, rung, SelfMeans(hosts, _cluster(told.through), watchdog, margin))
 
 
 @_made.register

@@ -165,6 +165,7 @@ class SelfRung(RungSettings):
         metadata=said("After how long without contact the host resets itself, at the latest.", least=1, most=3600)
     )
     margin: Duration = field(default=Duration(30), metadata=said("What is waited beyond that.", least=5, most=3600))
+    through: str = field(default="", metadata=_THROUGH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from medevac.core.cluster import Fencing, Status, StatusError, parse_document, parse_status
+from medevac.core.cluster import Fencing, Node, Status, StatusError, parse_document, parse_status
 from medevac.core.errors import FencingError
 from medevac.core.evidence import SLACK, FenceEvidence
 from medevac.flows.rung import Answer, Case
@@ -71,6 +71,18 @@ class Cluster:
         except StatusError as error:
             raise FencingError(str(error)) from error
 
+    def find(self, host: str) -> Node:
+        """Return the node of *host* as it stands now.  Raises FencingError when nobody says, or there is none."""
+        return self.found_in(self.status(), host)
+
+    def found_in(self, status: Status, host: str) -> Node:
+        """Return the node of *host* in *status*.  Raises FencingError when there is none."""
+        name = self.node(host)
+        if name not in status.nodes:
+            message = f"the cluster knows no node called {name}; if it has another name there, see host_names"
+            raise FencingError(message)
+        return status.nodes[name]
+
 
 class EvidenceMeans:
     """Pacemaker's own fencing of this incarnation, read from its history; it orders nothing."""
@@ -88,17 +100,13 @@ class EvidenceMeans:
 
     def look(self, case: Case) -> Answer:
         """Return the newest fencing of the node that succeeded since the failure, while it has not come back."""
-        name = self.cluster.node(case.host)
         status = self.cluster.status()
-        node = status.nodes.get(name)
-        if node is None:
-            message = f"the cluster knows no node called {name}; if it has another name there, see host_names"
-            raise FencingError(message)
+        node = self.cluster.found_in(status, case.host)
         if node.unclean:
             return Answer(words="Pacemaker has not fenced it yet: it is unclean")
         if node.online:
             return Answer(words="Pacemaker reaches it: it is online")
-        return _newest(name, status, case)
+        return _newest(node.name, status, case)
 
     def order(self, case: Case) -> None:
         """Raise FencingError: this only reads."""
@@ -107,11 +115,7 @@ class EvidenceMeans:
 
     def prove(self, host: str) -> str:
         """Ask the cluster whether it knows the node."""
-        name = self.cluster.node(host)
-        if name not in self.cluster.status().nodes:
-            message = f"the cluster knows no node called {name}"
-            raise FencingError(message)
-        return f"the cluster knows {name}"
+        return f"the cluster knows {self.cluster.find(host).name}"
 
 
 class PacemakerMeans(EvidenceMeans):

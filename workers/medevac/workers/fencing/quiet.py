@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from medevac.core.errors import FencingError
 from medevac.core.evidence import REBOOT, FenceEvidence
 from medevac.flows.rung import Answer, Case
+from medevac.workers.fencing.pacemaker import Cluster
 from medevac.workers.fencing.patterns import covered
 
 
 class SelfMeans:
     """A host whose watchdog resets it when it has lost contact (SBD): after a computed time it has done so.
 
-    The site says that the host has one; nothing here can prove it.
+    The site says that the host has one; nothing here can prove it.  While Pacemaker reaches the host, its watchdog is
+    fed, whatever else failed there: so Pacemaker is asked, and its silence is no evidence.
     """
 
     suffices = True
 
-    def __init__(self, hosts: Sequence[str], watchdog: float, margin: float) -> None:
+    def __init__(self, hosts: Sequence[str], cluster: Cluster, watchdog: float, margin: float) -> None:
         """Count *watchdog* and *margin* seconds from when *hosts* were last heard of."""
         self._hosts = tuple(hosts)
+        self.cluster = cluster
         self._watchdog = watchdog
         self._margin = margin
 
@@ -33,6 +36,8 @@ class SelfMeans:
         if case.contact is None:
             message = f"nobody knows when {case.host} was last heard of, so the time of its watchdog cannot be counted"
             raise FencingError(message)
+        if self.cluster.find(case.host).online:
+            return Answer(words="Pacemaker reaches it: its watchdog is fed")
         safe_at = case.contact + self._watchdog + self._margin
         if case.now < safe_at:
             return Answer(words=f"its watchdog has fired for certain only in {safe_at - case.now:.0f} s")
@@ -48,7 +53,8 @@ class SelfMeans:
         raise FencingError(message)
 
     def prove(self, host: str) -> str:
-        """Repeat the site's word."""
+        """Repeat the site's word, if the cluster knows the host."""
+        self.cluster.find(host)
         return f"the site file says that {host} has a watchdog of {self._watchdog:g} s"
 
 
