@@ -79,7 +79,7 @@ class Hands:
     def do_bmc(self, devices: tuple[Device, ...]) -> None:
         """Let fence devices behave otherwise."""
         for device in devices:
-            self._stage.bmc.order(device.host, device.does.value)
+            self._stage.bmc.order(device.host, device.does.value, via=device.via)
 
     def do_fenced(self, hosts: tuple[str, ...]) -> None:
         """Let Pacemaker fence *hosts*: they lose their power, and an alert says so."""

@@ -46,7 +46,7 @@ class Crew:
 
     def fencer(self, stage: Stage, process: Process) -> Fencer:
         """Return the fence devices."""
-        return cast("Fencer", self.port(stage, process, "fencer", FakeFencer(stage.bmc)))
+        return cast("Fencer", self.port(stage, process, "fencer", FakeFencer(stage.bmc, stage.ground.rungs)))
 
     def brakes(self, stage: Stage, process: Process, client: KazooClient, names: HostNames) -> Brakes:
         """Return what holds recoveries back."""

@@ -25,6 +25,10 @@ class GivenSite:
     servers: tuple[GivenServer, ...] = field(metadata=said("The servers on them."))
     workers: int = field(default=2, metadata=said("How many workers run.", least=0, most=10))
     evacuation: Duration = field(default=Duration(2), metadata=said("How long Nova takes to move one server."))
+    two_devices: bool = field(
+        default=False,
+        metadata=said("Whether each host has a pdu beside its bmc, and both must say off.", key="two-devices"),
+    )
     medevac: Plain = field(
         default_factory=Plain, metadata=said("What the site file says, but for ZooKeeper, cloud and policies.")
     )
@@ -48,6 +52,7 @@ class Device:
 
     host: str = field(metadata=said("Whose it is."))
     does: Mood = field(metadata=said("What it does."))
+    via: str = field(default="bmc", metadata=said("Which device: bmc or pdu."))
 
 
 class Trouble(enum.StrEnum):

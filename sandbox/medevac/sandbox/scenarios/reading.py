@@ -13,9 +13,11 @@ from medevac.flows.policy.binding import Binder
 from medevac.flows.policy.document import Entries, Items, Node, Text, compose
 from medevac.flows.policy.problems import Problems, ProblemsError
 from medevac.flows.policy.reader import load, read_policies
+from medevac.flows.rung import Rung
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import AggregateSpec, FlavorSpec, HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.expectations.language import GivenHost, GivenServer, Storage
+from medevac.sandbox.power.bmc import BMC
 from medevac.sandbox.scenarios.language import GivenSite, Plain, Script
 from medevac.sandbox.scenarios.stage import BOOTS, Ground
 from medevac.workers.site import Site, read_site
@@ -23,6 +25,8 @@ from medevac.workers.site import Site, read_site
 T = TypeVar("T")
 
 FLAVOR = FlavorSpec("m1.small")
+TWO = (Rung(BMC, confirm_by=("pdu",)), Rung("pdu"))
+"""A second device, so that a first one that lies is found out."""
 
 
 def read_ground(folder: Path) -> Ground:
@@ -35,6 +39,7 @@ def read_ground(folder: Path) -> Ground:
         cloud=CloudSettings(evacuate_seconds=float(given.evacuation), boot_seconds=BOOTS),
         workers=given.workers,
         reserved=tuple(host.name for host in given.hosts if host.disabled),
+        rungs=TWO if given.two_devices else (Rung(BMC),),
     )
 
 

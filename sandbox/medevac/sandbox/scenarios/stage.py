@@ -15,12 +15,13 @@ from medevac.core import layout
 from medevac.core.event import Event
 from medevac.core.wire import encode
 from medevac.flows.policy.language import PolicySet
+from medevac.flows.rung import Rung
 from medevac.sandbox.cloud.model import site as cloud_site
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import SiteSpec
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.notifier import FakeNotifier
-from medevac.sandbox.power.bmc import Bmc
+from medevac.sandbox.power.bmc import BMC, Bmc
 from medevac.sandbox.prober import FakeProber
 from medevac.sandbox.scenarios.crew import Crew
 from medevac.sandbox.scenarios.loom import Loom
@@ -51,6 +52,8 @@ class Ground:
     workers: int = 2
     reserved: tuple[str, ...] = ()
     """Hosts that are disabled, and known by that reason as reserved ones."""
+    rungs: tuple[Rung, ...] = (Rung(BMC),)
+    """The ways to the power of every host."""
 
 
 class Stage:
