@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
+from medevac.core.handled import Handled, Outcome
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode
 from medevac.sandbox.scenarios.process import Process
@@ -265,11 +266,19 @@ class Witness:
             for incident in self.incidents()
             if host in (incident.subject.name, incident.host) or server_id == incident.subject.name
         ]
-        if any(incident.state is not IncidentState.RECOVERED for incident in told):
+        if any(incident.state is not IncidentState.RECOVERED for incident in told) or self._was_ignored(host or ""):
             return
         rows = [row for incident in self.incidents() for row in self._rows(incident.id) if row.get("id") == server_id]
         if not any(row.get("result") != "recovered" for row in rows):
             self._break(f"{name} should run, does not, and no incident says so")
+
+    def _was_ignored(self, host: str) -> bool:
+        """Tell whether an event about *host* was settled with a reason for which nothing is done."""
+        for name in self._stage.names(layout.HANDLED):
+            handled = decode(Handled, self._stage.read(layout.handled(name)) or b"", name)
+            if handled.event.subject.name == host and handled.outcome is Outcome.IGNORED:
+                return True
+        return False
 
     def _rows(self, incident: str) -> list[dict[str, Any]]:
         report = json.loads(self._stage.read(layout.report(incident)) or b"{}")
