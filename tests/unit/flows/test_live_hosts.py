@@ -10,6 +10,7 @@ from medevac.flows.policy.language import (
     Evacuate,
     Fence,
     FirstOf,
+    Kill,
     Leave,
     LiveMigrate,
     Match,
@@ -209,3 +210,24 @@ def test_waiting_in_vain_may_stop_a_policy() -> None:
     living.answer(on("nova-compute.down", wait, Page()))
     assert paged(living) == 0
     assert "waited in vain for nova-compute to run again" in living.site.log.reason
+
+
+def test_a_hypervisor_that_does_not_answer_is_asked_by_one_server_at_a_time_and_given_up_for_all() -> None:
+    living = Living("nova-compute.down", *[f"s{number}" for number in range(30)])
+    with living.world.settled() as world:
+        machines.stop_libvirt(world, ILL)
+    living.answer(on("nova-compute.down", Kill(timeout=Duration(60)), Evacuate()))
+    assert set(living.results().values()) == {"failed"}
+    assert len(living.site.hypervisor.asked) < 30
+    assert living.seconds() < 300
+    living.assert_clean()
+
+
+def test_a_hypervisor_that_answers_again_kills_them_all() -> None:
+    living = Living("nova-compute.down", *"abcdefgh")
+    with living.world.settled() as world:
+        machines.stop_libvirt(world, ILL)
+    living.at(40, lambda world: machines.start_libvirt(world, ILL))
+    living.answer(on("nova-compute.down", Kill(timeout=Duration(120)), Evacuate(), Verify()))
+    assert living.results() == dict.fromkeys("abcdefgh", "recovered")
+    living.assert_clean()

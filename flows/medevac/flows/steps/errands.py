@@ -133,14 +133,23 @@ class _Errand:
     planned: PlannedServer
     first_at: float
     """Seconds since the epoch at which it was first thought of."""
-    begun_at: float
-    """The same, of the present try."""
+    begun_at: float = 0.0
+    """The same, of the present try; 0 before it."""
     asked_at: float | None = None
     unsure: bool = False
     """Whether the call's answer is not known."""
     not_before: float = 0.0
     minded: bool = False
     """Whether it was asked by somebody before us that it may have been asked for."""
+
+
+@dataclass
+class _Away:
+    """A hypervisor that does not answer: asked by one errand at a time, and given up for all of them alike."""
+
+    since: float | None = None
+    until: float = 0.0
+    hopeless: str = ""
 
 
 @dataclass
@@ -156,11 +165,12 @@ class Errands:
     killed: frozenset[str] = frozenset()
     """The ids of servers that an earlier step has killed."""
     ends: dict[str, End] = field(default_factory=dict)
+    away: _Away = field(default_factory=_Away)
 
     def run(self, servers: Sequence[PlannedServer]) -> dict[str, End]:
         """Return how it ended for each of *servers*."""
         now = self.ports.clock.now()
-        errands = {server.id: _Errand(server, now, now) for server in servers}
+        errands = {server.id: _Errand(server, now) for server in servers}
         news_at = now
         while errands:
             for server_id, errand in list(errands.items()):
@@ -186,8 +196,11 @@ class Errands:
         if errand.asked_at is None:
             if now >= self.until:
                 return failed("deadline passed: nothing more was begun for it")
-            if not room or now < errand.not_before:
+            if self.away.hopeless:
+                return failed(self.away.hopeless)
+            if not room or now < max(errand.not_before, self.away.until):
                 return None
+            errand.begun_at = errand.begun_at or now
         seen = self.step.patiently(self.ports, lambda: self.ports.cloud.server(errand.planned.id))
         if seen is None:
             return left("its owner deleted it meanwhile")
@@ -226,6 +239,7 @@ class Errands:
             errand.unsure = True
             self._say(errand, f"asked, no answer ({error}); looking before asking again")
         errand.asked_at = case.now
+        self.away = _Away()
         return end
 
     def _look(self, errand: _Errand, case: Case) -> End | None:
@@ -261,9 +275,20 @@ class Errands:
         except NoHypervisorError as error:
             return failed(str(error))
         except HypervisorUnavailableError as error:
-            return self._put_off(errand, case, self.deed.timeout, str(error))
+            return self._hypervisor_away(errand, case, str(error))
         except CloudUnavailableError as error:
             return self._put_off(errand, case, self.step.brief.settings.patience, f"no call gets through: {error}")
+
+    def _hypervisor_away(self, errand: _Errand, case: Case, reason: str) -> End | None:
+        """Try again as long as one server may take; it may be this guest alone, so another one is tried first."""
+        away = self.away
+        away.since = case.now if away.since is None else away.since
+        if case.now - away.since > self.deed.timeout:
+            away.hopeless = reason
+            return failed(reason)
+        end = self._put_off(errand, case, self.deed.timeout, reason)
+        away.until, errand.not_before = case.now + AWAY, case.now + 2 * AWAY
+        return end
 
     def _put_off(self, errand: _Errand, case: Case, patience: float, reason: str) -> End | None:
         if case.now - errand.begun_at > patience:
