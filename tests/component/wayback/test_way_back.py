@@ -130,15 +130,23 @@ def test_a_host_that_returns_in_the_middle_of_its_recovery_stays_out_until_it_is
     dies(site, "hurries")
     site.wait_until(lambda: len(statuses(site, "hurries")) == SERVERS, "it is not being evacuated", PATIENCE)
     comes_back(site, "hurries")
-    assert ended(site, "host.down", "hurries").state == "recovered"
-    site.wait_until(lambda: "has not cleaned up" in told(site, "host.up:hurries:1"), "nobody waits", PATIENCE)
-    assert flags(operator, "hurries") == (False, True)
+    seen: list[tuple[bool, bool]] = []
+
+    def recovered() -> bool:
+        seen.append(flags(operator, "hurries"))
+        death = incident(site, "host.down", "hurries")  # read after the flags: it may only have ended since
+        return death is not None and death.state.final
+
+    site.wait_until(recovered, "host.down of hurries has not ended", PATIENCE)
+    assert (True, False) not in seen[:-1]
     # It started before the evacuations ended, and cleans up only when it starts: so does Nova's.
     site.cloud.host("kill-compute", "hurries")
     site.cloud.host("start-compute", "hurries")
+    assert ended(site, "host.down", "hurries").state == "recovered"
     assert ended(site, "host.up", "hurries").state == "recovered"
     assert flags(operator, "hurries") == (True, False)
-    assert set(statuses(site, "hurries")) == {"completed", "failed"}  # what nova-compute's start broke was done again
+    # What nova-compute's start broke off was done again.
+    assert set(statuses(site, "hurries")) <= {"completed", "failed"}
     # No real host boots within seconds of being switched off (still_out.BOOTS), as this one does.
     assert [each for each in site.cloud.violations() if "still had power" not in each] == []
     assert site.cloud.not_running() == []
