@@ -123,7 +123,7 @@ counted = {"at_most": st.integers(1, 1000), "within": durations(1, 604_800)}
 parallel = st.integers(1, 1000)
 told = st.builds(Page, text=texts) | st.builds(Wait, until=st.builds(TimeOfDay, st.integers(0, 23), st.integers(0, 59)))
 moves = st.builds(LiveMigrate, parallel=parallel) | st.builds(ColdMigrate, timeout=durations(1, 86_400))
-kills = st.builds(Kill, parallel=parallel)
+kills = st.builds(Kill, timeout=durations(1, 86_400))
 in_place = (
     st.builds(Restart, timeout=durations(1, 86_400), **counted)
     | st.builds(Reset, watch=durations(1, 600), **counted)

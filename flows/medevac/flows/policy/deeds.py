@@ -126,8 +126,10 @@ class Kill(Step):
 
     word: ClassVar[str] = "kill"
 
-    parallel: int = field(default=5, metadata=_PARALLEL)
-    timeout: Duration = field(default=Duration(120), metadata=_TIMEOUT)
+    timeout: Duration = field(
+        default=Duration(120),
+        metadata=said("For how long a hypervisor that does not answer is asked again.", least=1, most=86_400),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from medevac.flows.policy.language import (
 from medevac.flows.steps import in_place, kill, migrate
 from medevac.flows.steps.errands import Deed
 
+ONE = 1
+"""A kill ends when its call does: there is nothing to be under way beside it."""
+
 
 def deed(step: Step) -> Deed | None:
     """Return what carries *step* out, or None where it is no deed."""
@@ -25,7 +28,7 @@ def deed(step: Step) -> Deed | None:
     if isinstance(step, Resume):
         return in_place.Resume(float(step.within), float(step.every))
     if isinstance(step, Kill):
-        return kill.Kill(step.parallel, float(step.timeout))
+        return kill.Kill(ONE, float(step.timeout))
     return _moving(step)
 
 
