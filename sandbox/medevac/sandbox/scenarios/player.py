@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -44,13 +46,25 @@ def play(
 
     With *random*, workers take turns in an order that it decides, and may be interrupted anywhere.
     """
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    stage = Stage(ground, store or MemoryStore(), crew or Crew(), random)
+    with _quiet():
+        stage = Stage(ground, store or MemoryStore(), crew or Crew(), random)
+        try:
+            return _Play(stage, script).run()
+        finally:
+            stage.close()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let the loggers of _QUIET say nothing, and be as they were afterwards."""
+    before = {name: logging.getLogger(name).level for name in _QUIET}
     try:
-        return _Play(stage, script).run()
+        for name in _QUIET:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield
     finally:
-        stage.close()
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 class _Play:
