@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from medevac.flows.policy.duration import Duration
@@ -20,7 +21,7 @@ from medevac.flows.policy.language import (
 )
 from medevac.sandbox.cloud.model import guests, verdict
 from medevac.sandbox.fakes import START
-from tests.unit.flows.recovering import Recovery
+from tests.unit.flows.recovering import SPARES, Recovery
 
 
 def tier(role: str, *after: After, priority: Priority = Priority.NORMAL, evacuate: Evacuate | None = None) -> Policy:
@@ -45,8 +46,8 @@ def after(
 class Tiers(Recovery):
     """A recovery whose servers have the role that their name begins with."""
 
-    def __init__(self, *servers: str, version: str = "2.96", **states: str) -> None:
-        super().__init__(*servers, **states)
+    def __init__(self, *servers: str, version: str = "2.96", spares: Sequence[str] = SPARES, **states: str) -> None:
+        super().__init__(*servers, spares=spares, **states)
         self.world.settings = replace(self.world.settings, max_microversion=version)
         for server in self.world.servers.values():
             server.metadata["role"] = server.name.partition("-")[0]
