@@ -12,6 +12,7 @@ from medevac.sandbox.scenarios.language import Act
 from medevac.sandbox.scenarios.stage import Stage
 
 _WHEN = ("at", "before", "behind")
+MANY = 5
 _FINE = 180.0
 """Seconds up to which times are told to five seconds."""
 
@@ -30,7 +31,8 @@ def _told_once(lines: Sequence[tuple[float, str]]) -> Iterator[str]:
     """Yield *lines*; of those that say the same again and again, the first, how many there are, and until when."""
     for text, same in itertools.groupby(lines, key=lambda line: line[1]):
         times = [at for at, _ in same]
-        often = f" ({len(times)} times, until {_about(times[-1])})" if len(times) > 1 else ""
+        many = "again and again" if len(times) > MANY else f"{len(times)} times"
+        often = f" ({many}, until {_about(times[-1])})" if len(times) > 1 else ""
         yield f"{_about(times[0]):>8}  {text}{often}"
 
 
