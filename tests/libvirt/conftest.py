@@ -30,6 +30,8 @@ from tests.libvirt.hypervisor import Hypervisor
 
 PROGRAMS = ("libvirtd", "virsh", "qemu-system-x86_64", "unshare", "busybox", "cpio", "dpkg", "apt-get")
 HOST = "compute-1"
+PATIENT = ("--keepalive", "1", "--down-after", "60", "--canary", "0")
+"""For a libvirtd that is only started again, however busy the machine is."""
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.waiting import until
-from tests.libvirt.conftest import Ear
+from tests.libvirt.conftest import PATIENT, Ear
 from tests.libvirt.hypervisor import Hypervisor
 
 CRASHED = ("server.crashed", "panic")
@@ -43,6 +43,7 @@ def test_each_crash_of_one_server_is_an_event_of_another_boot(ear: Ear, virtuali
 
 
 def test_after_libvirtd_was_killed_events_come_again(ear: Ear, hypervisor: Hypervisor, virtualization: Any) -> None:
+    ear.options = PATIENT
     ear.start()
     hypervisor.send(signal.SIGKILL)
     ear.wait_for("lost")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tests.fixtures.waiting import until
 from tests.libvirt import guest
-from tests.libvirt.conftest import Ear, Guest
+from tests.libvirt.conftest import PATIENT, Ear, Guest
 from tests.libvirt.hypervisor import Hypervisor
 
 CRASHED = ("server.crashed", "qemu")
@@ -54,6 +54,7 @@ def test_what_guests_do_inside_is_told_apart(ear: Ear, guests: Callable[[str], G
 def test_a_restart_of_libvirtd_is_no_failure_and_what_died_meanwhile_is_found(
     ear: Ear, guests: Callable[[str], Guest], hypervisor: Hypervisor
 ) -> None:
+    ear.options = PATIENT
     survivor, victim = guests("survivor"), guests("victim")
     survivor.boot(wait=False)
     victim.boot(wait=False)

@@ -38,7 +38,7 @@ def test_a_killed_remote_is_one_incident_of_three_copies_and_a_conductor_brings_
     cluster.kill(OFF, "pacemaker-remot")
     assert until(stage.site.recovered, 60), stage.site.journals()
     assert not stage.site.cloud.servers_on(OFF), stage.site.journals()
-    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30, copies=3)
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 60, copies=3)
     stage.settle(3)
     copies = stage.arrivals(EventKind.HOST_FENCED)
     assert {each.handled.event.reporter for each in copies} == {"node1", "node2", "node3"}
@@ -114,7 +114,7 @@ def test_an_operators_confirmation_is_evidence_in_his_name(stage: Stage, cluster
     cluster.off(OFF)
     assert stage.wait_for(EventKind.HOST_FENCING_FAILED, OFF, SILENT)
     cluster.done("node1", "stonith_admin", "--confirm", OFF)
-    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30)
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 60)
     stage.settle(3)
     one_incident(stage, OFF)
     (incident,) = stage.incidents()
@@ -127,7 +127,7 @@ def test_a_stopped_remote_is_fenced_by_this_release_and_so_is_an_incident(stage:
         pytest.skip("later releases let a remote go without fencing it")
     stage.begin(f"SIGTERM to pacemaker-remoted on {OFF}, as systemctl stop sends it")
     cluster.kill(OFF, "pacemaker-remot", "TERM")
-    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30, copies=3)
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 60, copies=3)
     stage.settle(3)
     one_incident(stage, OFF)
 
@@ -156,7 +156,7 @@ def held(stage: Stage, cluster: Cluster) -> None:
     """Wait until the cluster has fenced the host, as this release does, and nothing has followed from that."""
     if not stage.version().startswith("2.1.5"):
         pytest.skip("later releases let a remote go without fencing it")
-    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30, copies=3)
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 60, copies=3)
     assert until(stage.incidents)
     assert [(each.state, each.held_by) for each in stage.incidents()] == [(IncidentState.HELD, "maintenance")]
     assert len(stage.site.cloud.servers_on(OFF)) == 2
@@ -215,7 +215,7 @@ def test_an_alert_of_yesterday_starts_nothing(stage: Stage, cluster: Cluster) ->
     environment = [f"CRM_alert_{name}={value}" for name, value in told.items()]
     command = ("runuser", "-u", "hacluster", "--", "env", f"MEDEVAC_CONF={CONFIGURATION}", *environment)
     cluster.done("node1", *command, str(BIN / "medevac-alert"))
-    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 30)
+    assert stage.wait_for(EventKind.HOST_FENCED, OFF, 60)
     assert [each.handled.outcome for each in stage.arrivals()] == [Outcome.IGNORED]
     assert stage.incidents() == []
 
