@@ -10,12 +10,16 @@ import re
 from dataclasses import dataclass, field, replace
 
 from medevac.core.incident import IncidentState
+from medevac.flows.failback import Failback, Moved
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.words import said
 from medevac.flows.ports import HostService
 
 HELD_BY = "way-back"
 """What holds the incident of a host that is not ready yet."""
+
+FORCED_BEFORE = "; an operator had forced it down before"
+"""The end of our reason where that was so: the way back leaves such a host to him."""
 
 _OURS = re.compile(r"medevac (?P<incident>[a-z.-]+:(?P<host>[^\s:]+):[0-9]+)(?=:|\s|$)")
 
@@ -39,6 +43,9 @@ class WayBack:
     again: Duration = field(
         default=Duration(120), metadata=said("How long after a return was held it is looked at again.", least=1)
     )
+    failback: Failback | None = field(
+        default=None, metadata=said("How servers that were moved away are moved back; without it they stay.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,12 @@ class Way:
     """Servers that were evacuated from it and are gone from it."""
     done: tuple[str, ...] = ()
     """What was done and seen, for the report."""
+    enabled_at: float = 0.0
+    """Seconds since the epoch at which the host was seen in service again; 0 before it."""
+    moved: tuple[Moved, ...] = ()
+    """What became of the servers that were to go back to it."""
+    waits_until: float = 0.0
+    """Seconds since the epoch at which they may; 0: nothing is waited for."""
 
     @property
     def over(self) -> bool:
@@ -63,6 +76,11 @@ class Way:
     def ended(self, state: IncidentState, reason: str) -> Way:
         """Return it at its end."""
         return replace(self, state=state.value, reason=reason)
+
+    def enabled(self, host: str, at: float) -> Way:
+        """Return it at its end: *host* was seen in service again."""
+        reason = f"{host} is in service again: {'; '.join(self.done) or 'as before'}"
+        return replace(self.ended(IncidentState.RECOVERED, reason), enabled_at=at)
 
     def noted(self, what: str) -> Way:
         """Return it with *what* done."""
@@ -75,6 +93,13 @@ def taken_out_by(service: HostService) -> str:
         return ""
     found = _OURS.match(service.disabled_reason)
     return found["incident"] if found and found["host"] == service.host else ""
+
+
+def was_forced_before(service: HostService) -> bool:
+    """Tell whether the host that we took out had been forced down by somebody else before it failed."""
+    if taken_out_by(service):
+        return service.disabled_reason.endswith(FORCED_BEFORE)
+    return service.forced_down
 
 
 def mark(incident: str) -> str:

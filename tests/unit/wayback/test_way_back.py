@@ -76,6 +76,24 @@ def test_a_forced_down_without_our_mark_is_never_adopted() -> None:
     assert host.service() == (True, False, None)
 
 
+def test_a_host_that_an_operator_had_forced_down_before_it_failed_is_left_to_him() -> None:
+    host = Return(recovered=False)
+    host.set_service(forced_down=True)
+    host.recovery.run()
+    assert host.site.log.state == "recovered"
+    host.power_on()
+    host.run()
+    assert host.ended == "parked"
+    assert "an operator had forced its nova-compute down" in host.reason
+    forced, disabled, reason = host.service()
+    assert forced
+    assert disabled
+    assert str(reason).endswith("; an operator had forced it down before")
+    host.run()
+    assert host.ended == "parked"
+    assert host.service()[0]
+
+
 def test_what_an_operator_has_said_of_the_host_since_is_never_touched() -> None:
     host = Return()
     host.set_service(status="disabled", disabled_reason="keep it: I look at the board")

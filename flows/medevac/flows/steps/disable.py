@@ -9,7 +9,7 @@ from medevac.core.errors import CloudError, CloudUnavailableError, NotFoundError
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import taken_out_by
+from medevac.flows.returning import FORCED_BEFORE, taken_out_by, was_forced_before
 from medevac.flows.steps.base import Step
 
 
@@ -40,7 +40,7 @@ class Disable(Step):
         """Take the host out of service; safe to repeat."""
         del evidence  # required so that TaskFlow can never run this step without it
         original = from_plain(HostService, service, "result of survey")
-        reason = f"{self.brief.mark}: {self.brief.failure}"
+        reason = f"{self.brief.mark}: {self.brief.failure}" + (FORCED_BEFORE if was_forced_before(original) else "")
         # What an earlier incident of ours has disabled bears this one's mark from now on: its way back waits for it.
         taken = replace(original, enabled=True) if taken_out_by(original) else original
         now = self.patiently(ports, lambda: ports.cloud.host_service(original.host))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from medevac.core.errors import CloudError
-from medevac.core.incident import IncidentState
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import Way
+from medevac.flows.returning import Way, was_forced_before
 from medevac.flows.steps.return_way import LONGEST_PAUSE, ReturnStep
 
 UP_WITHIN = 90.0
@@ -29,6 +28,9 @@ class ReturnUnforce(ReturnStep):
             return left
         if not service.forced_down:
             return way
+        if was_forced_before(service):
+            why = "an operator had forced its nova-compute down before it failed, and only he knows why"
+            return self.parked(ports, way, f"{why}: `nova service-force-down --unset {service.host}`, and enable it")
         try:
             self.put_back(ports, service, forced_down=False)
         except CloudError as error:
@@ -110,6 +112,6 @@ class ReturnEnable(ReturnStep):
         return self._done(ports, way)
 
     def _done(self, ports: Ports, way: Way) -> Way:
-        reason = f"{self.brief.host} is in service again: {'; '.join(way.done) or 'as before'}"
-        self.say(ports, reason)
-        return way.ended(IncidentState.RECOVERED, reason)
+        done = way.enabled(self.brief.host, ports.clock.now())
+        self.say(ports, done.reason)
+        return done

@@ -10,12 +10,14 @@ from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import Way, mark, taken_out_by, why_not_ours
+from medevac.flows.returning import FORCED_BEFORE, Way, mark, taken_out_by, was_forced_before, why_not_ours
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.notify import PAGE
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
+LONGEST_REASON = 255
+"""Characters of a disabled_reason (Nova's schema of os-services)."""
 
 
 class ReturnStep(Step):
@@ -89,7 +91,8 @@ class ReturnStep(Step):
         self.say(ports, reason)
         now = self.service(ports)
         if now is not None and taken_out_by(now) == way.of:
-            said = f"{mark(way.of)}: not back in service: {why}"[:255]
+            forced = FORCED_BEFORE if was_forced_before(now) else ""
+            said = f"{mark(way.of)}: not back in service: {why}"[: LONGEST_REASON - len(forced)] + forced
             if now.disabled_reason != said:
                 self.put_back(ports, now, disabled_reason=said)
         return way.ended(state, reason)
