@@ -72,3 +72,28 @@ def _answers(timed: Timed) -> bool:
         return timed.call("h1", LONG, "ask", lambda _: True)
     except HypervisorUnavailableError:
         return False
+
+
+class Handle:
+    """What a library frees by a call that may hang."""
+
+    freed_in: list[str]
+
+    def __del__(self) -> None:
+        self.freed_in.append(threading.current_thread().name)
+
+
+def test_what_failed_work_held_is_freed_in_its_own_thread_and_not_by_whoever_collects_garbage() -> None:
+    Handle.freed_in = []
+
+    def fail(_ticket: Ticket) -> None:
+        handle = Handle()
+        try:
+            raise KeyError("first")
+        except KeyError as error:
+            message = f"second, with {handle!r} at hand"
+            raise ValueError(message) from error
+
+    with pytest.raises(ValueError, match="second"):
+        Timed().call("h1", LONG, "ask", fail)
+    assert Handle.freed_in == ["hypervisor-h1"]

@@ -7,6 +7,7 @@ neither has a limit of its own, and no call can be taken back.  (Measured on lib
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -91,6 +92,7 @@ class Timed:
         try:
             result = work(ticket)
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+            _let_go(error)
             self._settle(host, ticket, partial(answer.set_exception, error))
         else:
             self._settle(host, ticket, partial(answer.set_result, result))
@@ -101,3 +103,14 @@ class Timed:
                 self._lost[host] -= 1
             else:
                 settle()
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free here what the frames of *error*, and of what it came from, hold.
+
+    Freeing a connection talks to its libvirtd.  Held by a traceback, which is part of a cycle, it would be freed in
+    whichever thread collects garbage next, and with a frozen libvirtd that thread would never go on.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
