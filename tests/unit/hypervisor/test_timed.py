@@ -89,7 +89,7 @@ def test_what_failed_work_held_is_freed_in_its_own_thread_and_not_by_whoever_col
     def fail(_ticket: Ticket) -> None:
         handle = Handle()
         try:
-            raise KeyError("first")
+            dict[str, int]()["first"]
         except KeyError as error:
             message = f"second, with {handle!r} at hand"
             raise ValueError(message) from error
