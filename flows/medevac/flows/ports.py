@@ -167,9 +167,11 @@ class Cloud(Protocol):
         of another reboot too.
         """
 
-    def live_migrate(self, server_id: str) -> None:
-        """Move a server that is active or paused without stopping it, to a host that the scheduler chooses.
+    def live_migrate(self, server_id: str, host: str = "") -> None:
+        """Move a server that is active or paused without stopping it, to *host*, or one that the scheduler chooses.
 
+        The scheduler has to find *host* fit too (2.30 on, without force).  Raises RefusedError where Nova knows no
+        such host.
         os-migrateLive, 2.30 on, block migration as Nova finds it needed (2.25).  A destination that does not suit ends
         in a migration in error, and the server stays where it is.  Raises ConflictError when its state or task does
         not allow it; RefusedError when Nova sees that it cannot be moved.

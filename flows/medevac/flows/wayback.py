@@ -5,6 +5,7 @@ from __future__ import annotations
 from taskflow.patterns import linear_flow
 
 from medevac.flows.brief import Brief
+from medevac.flows.steps.return_failback import ReturnFailback
 from medevac.flows.steps.return_host import ReturnClean, ReturnSettle, ReturnSurvey
 from medevac.flows.steps.return_report import ReturnReport
 from medevac.flows.steps.return_servers import ReturnStart
@@ -22,6 +23,10 @@ def assemble(brief: Brief) -> linear_flow.Flow:
         ReturnWatch(brief),
         ReturnStart(brief),
         ReturnEnable(brief),
-        ReturnReport(brief),
     )
+    failback = brief.settings.way_back.failback
+    if failback is None:
+        flow.add(ReturnReport(brief))
+    else:
+        flow.add(ReturnFailback(brief, failback), ReturnReport(brief, ReturnFailback.NAME))
     return flow

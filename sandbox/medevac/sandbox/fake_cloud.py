@@ -200,9 +200,10 @@ class FakeCloud:
         """Reboot a server, HARD."""
         self._act(server_id, "reboot", lambda: actions.reboot(self.world, server_id, "HARD"), once=True)
 
-    def live_migrate(self, server_id: str) -> None:
+    def live_migrate(self, server_id: str, host: str = "") -> None:
         """Move a server that runs on."""
-        self._act(server_id, "os-migrateLive", lambda: live_migration.live_migrate(self.world, server_id), once=True)
+        world, to = self.world, host or None
+        self._act(server_id, "os-migrateLive", lambda: live_migration.live_migrate(world, server_id, to), once=True)
 
     def cold_migrate(self, server_id: str) -> None:
         """Move a server that is shut off meanwhile."""

@@ -23,6 +23,7 @@ class MemoryLogbook:
         self.intended: dict[str, list[float]] = {}  # set by tests; see Logbook.intentions
         self.others: dict[str, str] = {}  # set by tests; see Logbook.state_of
         self.held_by = ""
+        self._reports: dict[str, Mapping[str, object]] = {}
         self.again_at = 0.0
         self._evidence: FenceEvidence | None = None
 
@@ -64,8 +65,8 @@ class MemoryLogbook:
         return self.others.get(incident, "")
 
     def report_of(self, incident: str) -> Mapping[str, Any]:
-        """Return the report that the incident of this logbook ended with, if it is that of *incident*."""
-        return self.report if self.report.get("incident") == incident else {}
+        """Return the newest report of *incident* that this logbook has been given."""
+        return self.report if self.report.get("incident") == incident else self._reports.get(incident, {})
 
     def finish(
         self, state: str, reason: str, report: Mapping[str, object], *, held_by: str = "", again_at: float = 0.0
@@ -74,3 +75,4 @@ class MemoryLogbook:
         self.assert_owned()
         self.state, self.reason, self.report = state, reason, report
         self.held_by, self.again_at = held_by, again_at
+        self._reports[str(report.get("incident", ""))] = report

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from medevac.core.errors import ConflictError, NotFoundError
+from medevac.core.errors import ConflictError, NotFoundError, RefusedError
 from medevac.flows.ports import Cloud
 from tests.contract.cloud.stage import Stage, at_rest, evacuated, lose, moved, newest_of, server, until
 
@@ -78,6 +78,31 @@ def test_a_live_migration_that_finds_no_host_leaves_the_server_running(stage: St
     assert (record.status, record.succeeded) == ("error", False)
     found = at_rest(stage, server_id)
     assert (found.host, found.vm_state) == (stage.hosts[0], "active")
+
+
+def test_a_live_migration_to_a_host_that_is_named_goes_there(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    stage.cloud.live_migrate(server_id, stage.hosts[2])
+    record = moved(stage, server_id, "live-migration")
+    assert (record.status, record.destination) == ("completed", stage.hosts[2])
+    assert at_rest(stage, server_id).host == stage.hosts[2]
+
+
+def test_a_live_migration_to_a_host_that_takes_none_leaves_the_server_running(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    with stage.leave_only(stage.hosts[0]):
+        stage.cloud.live_migrate(server_id, stage.hosts[2])
+        record = moved(stage, server_id, "live-migration")
+    assert (record.status, record.succeeded) == ("error", False)
+    found = at_rest(stage, server_id)
+    assert (found.host, found.vm_state) == (stage.hosts[0], "active")
+
+
+def test_a_live_migration_to_a_host_that_nova_does_not_know_is_refused(stage: Stage) -> None:
+    (server_id,) = stage.boot(stage.hosts[0])
+    with pytest.raises(RefusedError):
+        stage.cloud.live_migrate(server_id, "no-such-host")
+    assert at_rest(stage, server_id).host == stage.hosts[0]
 
 
 @pytest.mark.parametrize("vm_state", ["active", "stopped"])

@@ -15,8 +15,8 @@ from pathlib import Path
 from medevac.flows.policy import binding
 from medevac.flows.policy.binding import Binder
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text, compose
-from medevac.flows.policy.duration import Duration
-from medevac.flows.policy.grammar import read_match
+from medevac.flows.policy.duration import Duration, TimeOfDay
+from medevac.flows.policy.grammar import read_match, read_time_of_day
 from medevac.flows.policy.language import Allow, Match, said
 from medevac.flows.policy.problems import WHOLE_FILE, Problems, ProblemsError
 from medevac.flows.policy.reader import load
@@ -160,6 +160,7 @@ def _bound(node: Node, folder: Path, problems: Problems, environ: Mapping[str, s
             FenceDeviceSettings: read_entry,
             RungSettings: read_rung,
             Match: read_match,
+            TimeOfDay: read_time_of_day,
             Path: lambda binder, node, path: _path(binder, node, path, folder),
         },
     )

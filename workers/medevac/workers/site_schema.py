@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from medevac.flows.failback import Failback, Window
 from medevac.flows.policy import reference, schema
 from medevac.flows.policy.wishes import Owners
 from medevac.flows.reserved import Reserved
@@ -61,6 +62,8 @@ def site_page() -> str:
         "`owners`": Owners,
         "`reserved`": Reserved,
         "`way_back`": WayBack,
+        "`way_back`: `failback`": Failback,
+        "`window`": Window,
         "`brakes`": BrakeSettings,
         "`triage`": TriageSettings,
         "`hypervisor`": HypervisorSettings,

@@ -153,7 +153,8 @@ def _ready(binder: Binder, node: Node, path: Path) -> Ready | None:
     return None
 
 
-def _time_of_day(binder: Binder, node: Node, path: Path) -> TimeOfDay | None:
+def read_time_of_day(binder: Binder, node: Node, path: Path) -> TimeOfDay | None:
+    """Return the time of day at *node*; None, with a problem, where there is none."""
     text = binder.text(node, path)
     time = parse_time_of_day(text.value) if text else None
     if text is not None and time is None:
@@ -263,5 +264,5 @@ _READERS: Mapping[type, Callable[[Binder, Node, Path], Any]] = {
     Flow: _flow,
     Match: read_match,
     Ready: _ready,
-    TimeOfDay: _time_of_day,
+    TimeOfDay: read_time_of_day,
 }

@@ -110,6 +110,10 @@ class Deed:
         """Tell whether the deed is for a server that stands so."""
         return server.open and not server.moved
 
+    def source(self, case: Case) -> str:
+        """Return the host on which the server is until the deed is done; elsewhere it is somebody else's."""
+        return case.brief.host
+
     def ready(self, case: Case) -> End | None:
         """Return why there is nothing to ask for, or None.  It only reads."""
         del case
@@ -303,7 +307,7 @@ class Errands:
         planned, seen = case.planned, case.seen
         if seen.task_state in OWNER_DELETES:
             return left("its owner is deleting it")
-        if seen.host != self.step.brief.host:
+        if seen.host != self.deed.source(case):
             return left(f"somebody has moved it to {seen.host or 'no host'} meanwhile")
         if seen.locked and not planned.locked:
             return left("its owner locked it meanwhile")

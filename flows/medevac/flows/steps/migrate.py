@@ -35,7 +35,7 @@ class Migrate(Deed):
         """Return the newest record of this step's time."""
         since = case.since - CLOCK_SLACK
         records = case.ports.cloud.migrations_of(case.planned.id, since)
-        mine = [record for record in records if record.created_at >= since and record.source == case.brief.host]
+        mine = [record for record in records if record.created_at >= since and record.source == self.source(case)]
         return mine[-1] if mine else None
 
     def judge(self, case: Case) -> End | None:
@@ -43,7 +43,7 @@ class Migrate(Deed):
         seen = case.seen
         if seen.task_state:
             return None
-        if seen.host != case.brief.host:
+        if seen.host != self.source(case):
             return self.arrived(case)
         newest = self.newest(case)
         if newest is None or newest.live or newest.succeeded:

@@ -9,6 +9,7 @@ from medevac.core.errors import HypervisorUnavailableError, NoHypervisorError, S
 from medevac.core.incident import IncidentState
 from medevac.core.wire import to_plain
 from medevac.flows.brief import Brief
+from medevac.flows.failback import waits
 from medevac.flows.guests import NOVA_COMPUTE, OFF, Domain
 from medevac.flows.ports import Migration, Ports
 from medevac.flows.returning import Way, taken_out_by, why_not_ours
@@ -34,6 +35,8 @@ class ReturnSurvey(Step):
         service = self.patiently(ports, lambda: ports.cloud.host_service(host))
         if service is None:
             why = "Nova knows no compute service on it"
+        elif service.enabled and not service.forced_down and (again := self._waiting(ports)) is not None:
+            return to_plain(again)
         elif of := taken_out_by(service):
             self.say(ports, f"{host} is back; {of} took it out of service")
             return to_plain(Way(of=of))
@@ -42,6 +45,14 @@ class ReturnSurvey(Step):
         reason = f"{host} is left as it is: {why}"
         self.say(ports, reason)
         return to_plain(Way().ended(IncidentState.IGNORED, reason))
+
+    def _waiting(self, ports: Ports) -> Way | None:
+        """Return the way that this return has been already, where its servers wait for the window of failback."""
+        report = ports.log.report_of(self.brief.incident)
+        if not waits(report):
+            return None
+        way = Way(of=report["of"], cleaned=report["cleaned"], done=tuple(report["done"]))
+        return way.enabled(self.brief.host, ports.clock.now())
 
 
 class ReturnSettle(ReturnStep):

@@ -9,6 +9,7 @@ from kazoo.client import TransactionRequest
 from medevac.core.event import Event, EventKind, Subject, SubjectKind
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident, IncidentState
+from medevac.flows.failback import HELD_BY as FAILBACK
 from medevac.flows.policy.words import HOST_UP, failure_of
 from medevac.flows.ports import HostService
 from medevac.flows.returning import taken_out_by
@@ -130,10 +131,15 @@ class LiveHost:
         if newest.incident.state is IncidentState.RECOVERING:
             return None
         returning = last(self._desk, life.record.newest(HOST_UP).incident)
-        if returning is not None and not returning.incident.state.final:
+        if returning is not None and not returning.incident.state.final and not self._waiting_for_window(life):
             return None
         service = self._desk.cloud.host_service(subject.name)
         return service if service is not None and taken_out_by(service) == newest.incident.id else None
+
+    def _waiting_for_window(self, life: StoredIncarnation) -> list[Stored]:
+        """Return the return of which only the servers wait that may be moved back: a new one takes its place."""
+        returning = last(self._desk, life.record.newest(HOST_UP).incident)
+        return [] if returning is None or returning.incident.held_by != FAILBACK else [returning]
 
     def _over(self, event: Event, failure: str, subject: Subject, life: StoredIncarnation) -> Handled:
         """Note that *failure* is over; an incident that waits ends, and a host that it took out comes back."""
@@ -143,6 +149,7 @@ class LiveHost:
             service = self._left_disabled(newest, subject, life)
             if service is not None:
                 ends = [newest] if newest.incident.state is IncidentState.HELD else []
+                ends += self._waiting_for_window(life)
                 noted = replace(life, record=record)
                 return open_incident(self._desk, Case(event, HOST_UP, subject, service, noted, supersedes=ends))
         is_open = newest is not None and not newest.incident.state.final

@@ -8,10 +8,11 @@ from medevac.core.event import Event, Subject, SubjectKind
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident
 from medevac.flows.capacity import CAPACITY
+from medevac.flows.failback import waits
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.flows.ports import HostService
 from medevac.flows.returning import taken_out_by
-from medevac.workers import incarnation
+from medevac.workers import incarnation, incidents
 from medevac.workers.cases.shared import dying, last, no_service
 from medevac.workers.desk import Desk, NotYetError
 from medevac.workers.incarnation import StoredIncarnation
@@ -49,12 +50,18 @@ class WayBack:
         service = self._desk.cloud.host_service(host)
         if service is None:
             return denied(no_service(host))
+        if service.enabled and not service.forced_down and self._waits_for_window(incident):
+            return CONFIRMED
         if not taken_out_by(service):
             return denied(f"{host} is not out of service by us any more")
         death = dying(self._desk, host)
         if death is not None:
             return unknown(f"{host} waits for the end of {death.id}", self._desk.clock.now() + POLL)
         return CONFIRMED
+
+    def _waits_for_window(self, incident: Incident) -> bool:
+        """Tell whether its host is in service, and only the servers that may go back to it wait."""
+        return waits(incidents.report(self._desk.client, incident.id) or {})
 
     def _noted(self, event: Event, subject: Subject) -> StoredIncarnation:
         life = incarnation.read(self._desk.client, subject)

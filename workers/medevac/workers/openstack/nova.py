@@ -203,9 +203,10 @@ class NovaCloud:
         """Reboot a server, HARD: one request, never repeated by any layer below."""
         self._act_once("reboot", server_id, lambda client: client.servers.reboot(server_id, REBOOT_HARD))
 
-    def live_migrate(self, server_id: str) -> None:
+    def live_migrate(self, server_id: str, host: str = "") -> None:
         """Move a server that runs on: one request, never repeated by any layer below."""
-        self._act_once("live-migrate", server_id, lambda client: client.servers.live_migrate(server_id, None, "auto"))
+        to = host or None
+        self._act_once("live-migrate", server_id, lambda client: client.servers.live_migrate(server_id, to, "auto"))
 
     def cold_migrate(self, server_id: str) -> None:
         """Move a server that is shut off meanwhile: one request, never repeated by any layer below."""

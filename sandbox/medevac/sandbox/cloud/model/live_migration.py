@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from medevac.sandbox.cloud.model import control, guests, hands, scheduler
+from medevac.sandbox.cloud.model.errors import bad_request
 from medevac.sandbox.cloud.model.history import begin_action, end_action, set_fault
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.migration import LIVE_MIGRATION, Migration
@@ -39,8 +40,8 @@ def live_migrate(world: World, server_id: str, host: str | None = None, request_
     """
     server = world.server(server_id)
     hands.check(server, "os-migrateLive", ("active", "paused"))
-    if host is not None:
-        world.host(host)
+    if host is not None and host not in world.hosts:
+        raise bad_request(f"Compute host {host} could not be found.")
     server.task_state = "migrating"
     begin_action(world, server, ACTION, request_id)
     world.touch(server)
