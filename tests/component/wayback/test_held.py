@@ -10,7 +10,8 @@ from kazoo.client import KazooClient
 
 from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
-from medevac.flows.policy.duration import Duration
+from medevac.flows.failback import Failback, Window
+from medevac.flows.policy.duration import DAY, Duration, TimeOfDay
 from medevac.flows.returning import WayBack
 from medevac.sandbox.cloud.model import machines, verdict
 from medevac.sandbox.cloud.model.host import Host
@@ -48,6 +49,14 @@ def come_back(bench: Bench) -> None:
         machines.power_on(world, HOST)
     bench.pass_time(60.0)
     assert bench.settled(bench.host_event(EventKind.HOST_MEMBER)).incident == RETURN
+
+
+def wants_them_back(bench: Bench) -> None:
+    """Let servers go back to their host in a window that begins in one or two hours."""
+    hour = int(bench.now % DAY // 3600)
+    window = Window(TimeOfDay((hour + 2) % 24, 0), TimeOfDay((hour + 4) % 24, 0))
+    way_back = replace(QUICK, failback=Failback(window=window))
+    bench.sit_at(replace(bench.desk, settings=replace(SETTINGS, way_back=way_back)))
 
 
 def look_again(bench: Bench, incident: str) -> None:
@@ -105,3 +114,32 @@ def test_a_return_whose_nova_compute_is_late_is_held_and_goes_on_later(bench: Be
     assert bench.incident(RETURN).state is IncidentState.RECOVERED, bench.journal(RETURN)
     assert (host(bench).forced_down, host(bench).disabled, host(bench).disabled_reason) == (False, False, None)
     assert_clean(bench)
+
+
+def test_servers_wait_for_the_window_with_their_host_in_service_and_go_back_when_it_begins(bench: Bench) -> None:
+    wants_them_back(bench)
+    die(bench)
+    come_back(bench)
+    bench.work()
+    found = bench.incident(RETURN)
+    assert (found.state, found.held_by) == (IncidentState.HELD, "failback"), bench.journal(RETURN)
+    assert (host(bench).forced_down, host(bench).disabled) == (False, False)
+    look_again(bench, RETURN)
+    assert bench.incident(RETURN).state is IncidentState.RECOVERED, bench.journal(RETURN)
+    with bench.site.world.settled() as world:
+        assert world.servers[SERVERS[WEB]].host == HOST
+    assert_clean(bench)
+
+
+def test_a_host_that_dies_while_its_servers_wait_for_the_window_takes_the_return_over(bench: Bench) -> None:
+    wants_them_back(bench)
+    die(bench)
+    come_back(bench)
+    bench.work()
+    bench.pass_time(60.0)
+    with bench.site.world.settled() as world:
+        machines.power_off(world, HOST)
+    again = bench.settled(bench.host_event(EventKind.HOST_FENCED, facts={"action": "off"})).incident
+    assert again == f"host.down:{HOST}:2"
+    bench.intake.reconsider()
+    assert bench.incident(RETURN).state is IncidentState.SUPERSEDED
