@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from medevac.flows.policy.duration import DAY, Duration, TimeOfDay
 from medevac.flows.returning import WayBack
 from medevac.sandbox.cloud.model import machines, verdict
 from medevac.sandbox.cloud.model.host import Host
-from tests.component.workers.bench import HOST, SERVERS, SETTINGS, WEB, Bench
+from medevac.sandbox.cloud.model.mishaps import ANY
+from tests.component.workers.bench import HOST, POLICY, SERVERS, SETTINGS, WEB, Bench
 
 DEATH = f"host.down:{HOST}:1"
 RETURN = f"host.up:{HOST}:1"
@@ -143,3 +145,29 @@ def test_a_host_that_dies_while_its_servers_wait_for_the_window_takes_the_return
     assert again == f"host.down:{HOST}:2"
     bench.intake.reconsider()
     assert bench.incident(RETURN).state is IncidentState.SUPERSEDED
+
+
+def test_a_host_that_is_taken_out_for_less_while_its_servers_wait_comes_back_without_waiting(bench: Bench) -> None:
+    wants_them_back(bench)
+    bench.sit_at(replace(bench.desk, rules=replace(bench.desk.rules, host_recoveries=9)))
+    flow = "libvirt.down: [disable, {restart_service: {service: libvirt, timeout: 20s}}]"
+    (bench.folder / "policies" / "90-everyone.yaml").write_text(re.sub("libvirt.down: .*", flow, POLICY))
+    die(bench)
+    come_back(bench)
+    bench.work()
+    assert bench.incident(RETURN).held_by == "failback"
+    with bench.site.world.settled() as world:
+        machines.stop_libvirt(world, HOST)
+        world.hosts[HOST].disabled, world.hosts[HOST].disabled_reason = False, None  # as if Nova had not noticed yet
+        world.mishaps.fail_restarts[HOST] = ANY
+    bench.pass_time(5.0)
+    opened = bench.settled(bench.host_event(EventKind.LIBVIRT_DOWN)).incident
+    bench.work()
+    assert host(bench).disabled, bench.journal(opened)
+    with bench.site.world.settled() as world:
+        machines.start_libvirt(world, HOST)
+    bench.pass_time(5.0)
+    assert bench.settled(bench.host_event(EventKind.LIBVIRT_UP)).incident == f"host.up:{HOST}:2"
+    assert bench.incident(RETURN).state is IncidentState.SUPERSEDED
+    bench.work()
+    assert not host(bench).disabled, bench.journal(f"host.up:{HOST}:2")
