@@ -228,7 +228,7 @@ def test_the_command_tells_of_a_network_that_is_away_and_of_its_return(
     )
     command = [sys.executable, "-m", "medevac.triggers.probe_command", "--config", str(config)]
     checked = subprocess.run([*command, "--check"], capture_output=True, text=True, timeout=60, check=False)
-    assert (checked.returncode, checked.stdout.splitlines()[0].partition(" (")[0]) == (1, "storage: failed")
+    assert (checked.returncode, checked.stdout.partition(" (")[0]) == (1, "storage: failed"), checked.stderr
     process = subprocess.Popen([*command, "network"], stderr=subprocess.DEVNULL)
     try:
         assert until(lambda: len(stored(zk)) == 1)
