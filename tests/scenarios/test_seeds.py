@@ -18,9 +18,9 @@ from medevac.sandbox.scenarios.seeds import play_seed
 
 HERE = Path(__file__).parent
 POLICIES = [read_policies(HERE / "policies" / name) for name in ("everyone", "tiers")]
-SEEDS = int(os.environ.get("MEDEVAC_SEEDS", "1000"))
+SEEDS = int(os.environ.get("MEDEVAC_SEEDS", "2000"))
 PARTS = 4
-SECONDS = 40.0
+SECONDS = 100.0
 """Of processor time that all parts may take together; what is left then is not played, and said so."""
 
 
