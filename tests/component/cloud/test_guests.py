@@ -68,7 +68,7 @@ def test_an_action_that_is_ordered_to_fail_fails(cloud: RunningCloud, wire: Wire
         ("reboot", {"type": "GENTLE"}, 400),
         ("os-migrateLive", {"host": None}, 400),
         ("os-migrateLive", {"host": None, "block_migration": "auto", "force": True}, 400),
-        ("os-migrateLive", {"host": "nowhere", "block_migration": "auto"}, 404),
+        ("os-migrateLive", {"host": "nowhere", "block_migration": "auto"}, 400),
         ("migrate", {"host": "h1"}, 400),
         ("confirmResize", None, 409),
         ("revertResize", None, 409),

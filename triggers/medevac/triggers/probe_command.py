@@ -25,6 +25,7 @@ DONE, PROBLEMS = 0, 1
 def main() -> None:
     """Run until SIGTERM; does not return."""
     code = run(sys.argv[1:], os.environ)
+    sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: it would wait for threads that wait for a guest.  All that is ours is on disk.
     os._exit(code)
