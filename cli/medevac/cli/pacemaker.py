@@ -25,7 +25,10 @@ from medevac.triggers.pacemaker_configuration import (
     alert_xml,
     on_version,
 )
+from medevac.triggers.pacemaker_status import Status
+from medevac.triggers.reconcile_services import ServiceFindings, find_services, post_services, remember_services
 from medevac.triggers.recorder import Recorder
+from medevac.triggers.settings import settings_from
 
 AGENT = "/opt/medevac/bin/medevac-alert"
 MEMORY = Path("/var/lib/medevac/reconcile.json")
@@ -161,13 +164,23 @@ def reconcile(state: Path, zookeeper: str, as_json: bool) -> int:
     now = time.time()
     seen = status()
     found = reconciliation.find(seen, memory, reporter=os.uname().nodename, now=now)
+    services = _services(seen, memory, now)
     posted = []
-    if found.fencings or found.members:
+    if found.fencings or found.members or services.down or services.up:
         with Recorder(zookeeper, _RECONCILE_LIMIT, patience=_PATIENCE) as recorder:
-            posted = reconciliation.post(found, recorder)
-    reconciliation.write_memory(state, reconciliation.remember(seen, memory, found, now))
+            posted = [*reconciliation.post(found, recorder), *post_services(services, memory, recorder, now)]
+    remembered = remember_services(reconciliation.remember(seen, memory, found, now), services, now)
+    reconciliation.write_memory(state, remembered)
     if as_json:
         output.as_json(to_plain(posted))
     for event in () if as_json else posted:
         click.echo(f"Posted event {event.id}: {event.kind} of {event.subject.name}.")
     return 0
+
+
+def _services(seen: Status, memory: reconciliation.Memory, now: float) -> ServiceFindings:
+    """Return what is failed; which resources are services, the agent's own settings say."""
+    settings = settings_from(os.environ)
+    if settings.complaint:
+        click.echo(f"medevac: {settings.complaint}", err=True)
+    return find_services(seen, memory, settings.services, reporter=os.uname().nodename, now=now)

@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from medevac.core.cluster_resources import Failure, Instance, failures, instances
 from medevac.core.errors import MedevacError
 
 REMOTE = "remote"
@@ -71,6 +72,10 @@ class Status:
     nodes: Mapping[str, Node]
     fencings: tuple[Fencing, ...]
     """The newest first."""
+    instances: tuple[Instance, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    maintenance: bool = False
+    """An operator lets the cluster keep its hands off everything."""
 
     @property
     def remotes(self) -> tuple[Node, ...]:
@@ -86,11 +91,15 @@ def parse_status(text: str) -> Status:
     controller = root.find("./summary/current_dc")
     nodes = [_node(found) for found in root.iterfind("./nodes/node")]
     fencings = [_fencing(found) for found in root.iterfind("./fence_history/fence_event[@completed]")]
+    options = root.find("./summary/cluster_options")
     return Status(
         version=controller.get("version", "") if controller is not None else "",
         quorum=controller is not None and controller.get("with_quorum") == "true",
         nodes={node.name: node for node in nodes},
         fencings=tuple(sorted(fencings, key=lambda each: each.completed, reverse=True)),
+        instances=instances(root),
+        failures=failures(root),
+        maintenance=options is not None and options.get("maintenance-mode") == "true",
     )
 
 

@@ -16,10 +16,12 @@ from medevac.core import layout
 from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled, Outcome
 from medevac.core.wire import decode, encode
+from medevac.triggers.pacemaker import classify
 from medevac.triggers.pacemaker_configuration import alert_xml
 from medevac.triggers.pacemaker_status import parse_status
 from medevac.triggers.reconcile import fencing_event
 from tests.fixtures.agent import BIN
+from tests.fixtures.pacemaker import captured
 
 CAPTURED = Path(__file__).parent.parent.parent / "data" / "pacemaker-status"
 
@@ -92,6 +94,62 @@ def test_without_zookeeper_nothing_is_remembered_and_the_next_run_posts(
     assert "did not answer" in said
     assert not (tmp_path / "memory").exists()
     assert len(reconcile(words, zk_hosts, tmp_path / "memory")) == 2
+
+
+@pytest.fixture
+def unstartable(words: Path) -> Path:
+    """Return a folder of commands of a cluster that could not start nova-compute on compute2 a moment ago."""
+    text = (CAPTURED / "unstartable.xml").read_text()
+    now = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(time.time() - 20))
+    then = 'last-rc-change="2026-11-22 09:42:18Z"'
+    assert then in text
+    say(words, "crm_mon", text.replace(then, f'last-rc-change="{now}"'))
+    return words
+
+
+def of_services(posted: list[dict[str, str]]) -> list[str]:
+    return [each["kind"] for each in posted if each["kind"] != "host.member"]
+
+
+def test_a_failed_service_that_nobody_told_is_posted_once_by_all_nodes_and_so_is_its_return(
+    unstartable: Path, zk: KazooClient, zk_hosts: str, tmp_path: Path
+) -> None:
+    nodes = ("node1", "node2", "node1")
+    posted = [of_services(reconcile(unstartable, zk_hosts, tmp_path / node)) for node in nodes]
+    assert posted == [["nova-compute.down"], [], []]
+    text = (unstartable / "crm_mon.txt").read_text()
+    failure = text[text.index("<failure ") : text.index("</failures>")]
+    stopped = text[text.index('      <resource id="nova-compute" resource_agent="ocf:rig:fakesvc" role="Stopped"') :]
+    stopped = stopped[: stopped.index("\n")]
+    runs = stopped.replace("Stopped", "Started").replace('active="false"', 'active="true"').replace("/>", ">")
+    runs += '<node name="compute2" id="compute2" cached="true"/></resource>'
+    say(unstartable, "crm_mon", text.replace(failure, "").replace(stopped, runs, 1))
+    posted = [of_services(reconcile(unstartable, zk_hosts, tmp_path / node)) for node in nodes]
+    assert posted == [["nova-compute.up"], [], []]
+    down, up = [event for event in waiting(zk) if event.kind is not EventKind.HOST_MEMBER]
+    assert (down.subject.name, up.subject.name) == ("compute2", "compute2")
+    assert down.seen_at < up.seen_at
+
+
+def test_a_failed_service_that_an_alert_told_is_not_posted_again(
+    unstartable: Path, zk: KazooClient, zk_hosts: str, tmp_path: Path
+) -> None:
+    (failure,) = parse_status((unstartable / "crm_mon.txt").read_text()).failures
+    alert = dict(captured("resource"))["s10.004.node2.resource"]
+    alert |= {"CRM_alert_timestamp_epoch": str(int(failure.at))}
+    told = classify(alert, reporter="node2", now=time.time())
+    assert isinstance(told, Event)
+    zk.create(layout.handled(told.id), encode(Handled(told, Outcome.INCIDENT, "", time.time())))
+    assert of_services(reconcile(unstartable, zk_hosts, tmp_path / "memory")) == []
+
+
+def test_the_settings_of_the_agent_say_which_resources_are_services(
+    unstartable: Path, zk: KazooClient, zk_hosts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDEVAC_NOVA_COMPUTE", "another")
+    assert of_services(reconcile(unstartable, zk_hosts, tmp_path / "memory")) == []
+    monkeypatch.setenv("MEDEVAC_LIBVIRT", "nova-compute")
+    assert of_services(reconcile(unstartable, zk_hosts, tmp_path / "memory")) == ["libvirt.down"]
 
 
 def test_check_exits_1_and_says_what_would_fail(words: Path) -> None:

@@ -19,12 +19,13 @@ _NOT_RUNNING = 7
 _WELL = frozenset({0, 8})
 """Result codes of what runs: as it should, and as the promoted instance."""
 _NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
-_UP = {
+RETURNS = {
     EventKind.NOVA_COMPUTE_DOWN: EventKind.NOVA_COMPUTE_UP,
     EventKind.LIBVIRT_DOWN: EventKind.LIBVIRT_UP,
     EventKind.CONTROL_PLANE_DOWN: EventKind.CONTROL_PLANE_UP,
 }
-_SILENT = frozenset(_UP) - {EventKind.NOVA_COMPUTE_DOWN}
+"""What tells that a service works again, by what told that it failed."""
+_SILENT = frozenset(RETURNS) - {EventKind.NOVA_COMPUTE_DOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def judge_resource(alert: Mapping[str, str], services: Services) -> tuple[EventK
     facts = {"service": plain(resource), "task": task, "rc": str(rc), "host": alert.get("node", "")}
     if status == _DONE and rc == target:
         works = recurring and rc in _WELL
-        return (_UP[kind], facts) if works else f"{resource} was started; its monitor will tell whether it works"
+        return (RETURNS[kind], facts) if works else f"{resource} was started; its monitor will tell whether it works"
     return kind, facts | {"cause": "stopped" if rc == _NOT_RUNNING else _STATUSES[status]}
 
 

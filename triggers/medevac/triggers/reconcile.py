@@ -16,6 +16,7 @@ from pathlib import Path
 from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event_id
 from medevac.core.wire import decode, encode
+from medevac.triggers.outage import Outage
 from medevac.triggers.pacemaker import SOURCE, TAG, is_host_name
 from medevac.triggers.pacemaker_status import Fencing, Status
 from medevac.triggers.recorder import Recorder
@@ -38,7 +39,9 @@ class Memory:
     up_at: Mapping[str, float] = field(default_factory=dict)
     """When each was last seen online."""
     posted: tuple[str, ...] = ()
-    """Ids of the fencings that were posted, or found to be known."""
+    """Ids of the fencings and failures that were posted, or found to be known."""
+    failed: tuple[Outage, ...] = ()
+    """The services that were failed; see medevac.triggers.reconcile_services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def remember(status: Status, memory: Memory, found: Findings, now: float) -> Mem
         online=tuple(sorted(name for name in up if name in told)),
         up_at={**memory.up_at, **dict.fromkeys(up, now)},
         posted=tuple(name for name in posted if name >= before),
+        failed=memory.failed,
     )
 
 
