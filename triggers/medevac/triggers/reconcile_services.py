@@ -126,15 +126,20 @@ def _up_event(outage: Outage, reporter: str, now: float) -> Event:
 
 def post_services(found: ServiceFindings, memory: Memory, recorder: Recorder, now: float) -> list[Event]:
     """Store the events of which ZooKeeper knows nothing and return them; raises what `Poster.post` raises."""
+    events = (*found.down, *found.up)
+    since = {event.id: _since(event, memory, now) for event in events}
+    known = recorder.seen(min(since.values()) - SETTLING, now + OLDEST) if events else []
+    told = {event.id for event in events if any(_is_told(each, event, since[event.id]) for each in known)}
+    return [event for event in events if event.id not in told and recorder.post(event)]
+
+
+def _since(event: Event, memory: Memory, now: float) -> float:
+    """Return when that began of which *event* tells the beginning, or the end: so far back is looked for a copy."""
+    if event.kind in RETURNS:
+        return event.seen_at
     failed_at = {(each.service, each.host): each.at for each in memory.failed}
-    posted = []
-    for event in (*found.down, *found.up):
-        is_down = event.kind in RETURNS
-        since = event.seen_at if is_down else failed_at[event.facts["service"], event.subject.name]
-        known = recorder.seen(since - SETTLING, now + OLDEST)
-        if not any(_is_told(each, event, since) for each in known) and recorder.post(event):
-            posted.append(event)
-    return posted
+    # We look once a minute, and so see an end soon after it.
+    return max(failed_at[event.facts["service"], event.subject.name], now - OLDEST)
 
 
 def _is_told(known: Event, event: Event, since: float) -> bool:
