@@ -84,7 +84,8 @@ class Stage:
 
     def medevac(self, node: str, *arguments: str, user: str = "root") -> str:
         """Run `medevac pacemaker` on *node* and return what it printed."""
-        told = ["env", f"MEDEVAC_ZOOKEEPER={self.recipient}", str(BIN / "medevac"), "pacemaker", *arguments]
+        settings = (f"MEDEVAC_ZOOKEEPER={self.recipient}", f"MEDEVAC_CONF={CONFIGURATION}")
+        told = ["env", *settings, str(BIN / "medevac"), "pacemaker", *arguments]
         return self.cluster.done(node, "runuser", "-u", user, "--", *told)
 
     def version(self) -> str:

@@ -10,6 +10,7 @@ from medevac.core import layout
 from medevac.core.event import EventKind
 from tests.fixtures.waiting import until
 from tests.pacemaker.cluster import NODES, Cluster, slowly_until
+from tests.pacemaker.service import AGENT, DIE, UNSTARTABLE
 from tests.pacemaker.stage import BIN, CONFIGURATION, Stage
 
 pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
@@ -83,3 +84,28 @@ def test_reconciliation_adds_nothing_to_what_an_alert_told(stage: Stage, cluster
     said = [reconcile(stage, node) for node in NODES]
     assert not any("host.fenced" in each for each in said)
     assert len(stage.incidents()) == 1
+
+
+def test_a_failed_service_that_no_alert_told_is_found_by_reconciliation_and_so_is_its_return(
+    stage: Stage, cluster: Cluster
+) -> None:
+    for node in NODES:
+        cluster.run(node, "rm", "-f", STATE)
+        reconcile(stage, node)
+    stage.medevac("node1", "remove")
+    stage.begin("nova-compute on compute1 dies and cannot be started while no alert is configured; then reconcile")
+    cluster.done("compute1", "sh", "-c", UNSTARTABLE)
+    try:
+        cluster.done("compute1", "sh", "-c", DIE)
+        failed = "./failures/failure[@task='start'][@node='compute1'][@exitcode='1']"
+        assert slowly_until(lambda: cluster.status().find(failed) is not None, 60)
+        said = [reconcile(stage, node) for node in (*NODES, *NODES)]
+    finally:
+        cluster.done("compute1", "umount", AGENT)
+    assert sum("nova-compute.down of compute1" in each for each in said) == 1
+    cluster.done("node1", "crm_resource", "--cleanup")
+    runs = "./resources/clone/resource[@failed='false']/node[@name='compute1']"
+    assert slowly_until(lambda: cluster.status().find(runs) is not None, 60)
+    assert any("nova-compute.up of compute1" in reconcile(stage, node) for node in NODES)
+    assert stage.wait_for(EventKind.NOVA_COMPUTE_UP, "compute1", 30)
+    assert stage.wait_for(EventKind.NOVA_COMPUTE_DOWN, "compute1", 60)

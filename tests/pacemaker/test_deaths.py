@@ -14,6 +14,7 @@ from medevac.workers.brakes import marks
 from medevac.workers.brakes.marks import Maintenance
 from tests.fixtures.waiting import until
 from tests.pacemaker.cluster import MONITOR, Cluster, slowly_until
+from tests.pacemaker.service import AGENT, DIE, UNSTARTABLE
 from tests.pacemaker.stage import BIN, CONFIGURATION, Stage
 
 pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
@@ -171,14 +172,6 @@ def test_a_lost_full_node_is_noted_and_no_incident(stage: Stage, cluster: Cluste
     fenced = stage.arrivals(EventKind.HOST_FENCED)
     assert {each.handled.event.subject.name for each in fenced} == {"node3"}
     assert {each.handled.outcome for each in fenced} == {Outcome.IGNORED}
-
-
-AGENT = "/usr/lib/ocf/resource.d/pacemaker/Dummy"
-DIE = "rm /run/Dummy-service*.state || rm /run/*/Dummy-service*.state"
-UNSTARTABLE = f"""cp {AGENT} /run/Dummy-real && printf '#!/bin/sh
-[ "$1" != start ] || exit 1
-exec /run/Dummy-real "$@"
-' >/run/Dummy-unstartable && chmod 755 /run/Dummy-unstartable && mount --bind /run/Dummy-unstartable {AGENT}"""
 
 
 def test_a_service_that_the_cluster_restarts_is_told_and_starts_nothing(stage: Stage, cluster: Cluster) -> None:
