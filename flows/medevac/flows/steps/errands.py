@@ -5,6 +5,7 @@ A deed looks before it asks, and its end is seen, never taken from an answer.  W
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -92,7 +93,7 @@ def left(reason: str) -> End:
     return End(Result.SKIPPED, reason, excused=True)
 
 
-class Deed:
+class Deed(ABC):
     """What is done to each server."""
 
     word: ClassVar[str]
@@ -119,13 +120,13 @@ class Deed:
         del case
         return None
 
+    @abstractmethod
     def ask(self, case: Case) -> End | None:
         """Ask for it.  Return its end where that is known by that."""
-        raise NotImplementedError
 
+    @abstractmethod
     def judge(self, case: Case) -> End | None:
         """Return the end that is seen now; None while there is none."""
-        raise NotImplementedError
 
     def left_trace(self, case: Case) -> bool:
         """Tell whether a call without an answer has been carried out, or is being."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -33,9 +34,9 @@ class ReturnStep(Step):
         way = from_plain(Way, results[self._takes], f"result {self._takes}")
         return to_plain(way if way.over else self.go(ports, way))
 
+    @abstractmethod
     def go(self, ports: Ports, way: Way) -> Way:
         """Do it; safe to repeat."""
-        raise NotImplementedError
 
     def service(self, ports: Ports) -> HostService | None:
         """Return the compute service as Nova tells it now."""
