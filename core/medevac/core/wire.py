@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from medevac.core.errors import MalformedDocumentError
@@ -59,35 +60,57 @@ def from_plain(cls: type[T], plain: object, where: str = "document") -> T:
         raise MalformedDocumentError(message) from error
 
 
-_hints: dict[type, dict[str, Any]] = {}
+Build = Callable[[Any], Any]
+"""Makes a value of one type of what JSON has in its place; raises TypeError, ValueError or KeyError."""
 
 
 def _build(hint: Any, plain: Any) -> Any:  # noqa: ANN401 - a type hint is any object
+    return _builder(hint)(plain)
+
+
+@functools.cache
+def _builder(hint: Any) -> Build:  # noqa: ANN401 - as above
+    """Return what builds values of *hint*: types are looked into once, documents are read many times a second."""
     origin = get_origin(hint)
     if origin is typing.Union or origin is types.UnionType:
-        return None if plain is None else _build(next(a for a in get_args(hint) if a is not type(None)), plain)
+        given = _builder(next(each for each in get_args(hint) if each is not type(None)))
+        return lambda plain: None if plain is None else given(plain)
     if origin is tuple:
-        return tuple(_build(get_args(hint)[0], item) for item in _need(plain, list))
+        item = _builder(get_args(hint)[0])
+        return lambda plain: tuple([item(each) for each in _need(plain, list)])
     if origin in (dict, Mapping):
-        return {key: _build(get_args(hint)[1], item) for key, item in _need(plain, dict).items()}
+        value = _builder(get_args(hint)[1])
+        return lambda plain: {key: value(each) for key, each in _need(plain, dict).items()}
     if dataclasses.is_dataclass(hint):
-        return _build_dataclass(cast("type", hint), _need(plain, dict))
+        return _dataclass_builder(cast("type", hint))
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return hint(plain)
-    if hint is float and isinstance(plain, int) and not isinstance(plain, bool):
-        return float(plain)
-    return plain if hint in (Any, object) else _need(plain, hint)
+        return hint
+    if hint is float:
+        return _number
+    return _as_it_is if hint in (Any, object) else lambda plain: _need(plain, hint)
 
 
-def _build_dataclass(cls: type, plain: dict[str, Any]) -> object:
-    hints = _hints.get(cls)
-    if hints is None:
-        hints = _hints[cls] = get_type_hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
-    return cls(**{name: _build(hints[name], item) for name, item in plain.items() if name in known})
+def _dataclass_builder(cls: type) -> Build:
+    hints = get_type_hints(cls)
+    known = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+    def build(plain: Any) -> Any:  # noqa: ANN401 - see Build
+        items = _need(plain, dict).items()
+        return cls(**{name: _builder(known[name])(item) for name, item in items if name in known})
+
+    return build
 
 
-def _need(plain: Any, cls: Any) -> Any:  # noqa: ANN401 - see _build
+def _number(plain: Any) -> Any:  # noqa: ANN401 - see Build
+    """Return it as a float; JSON does not tell 1.0 from 1."""
+    return float(plain) if isinstance(plain, int) and not isinstance(plain, bool) else _need(plain, float)
+
+
+def _as_it_is(plain: Any) -> Any:  # noqa: ANN401 - see Build
+    return plain
+
+
+def _need(plain: Any, cls: Any) -> Any:  # noqa: ANN401 - see Build
     if not isinstance(plain, cls):
         message = f"expected {cls.__name__}, found {type(plain).__name__}"
         raise TypeError(message)
