@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from medevac.core.event import EventKind
@@ -9,6 +11,7 @@ from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model import machines
 from medevac.workers.brakes import marks, orders
 from tests.component.brakes.conftest import MakeYard
+from tests.component.brakes.yard import Yard
 from tests.fixtures.waiting import until
 
 
@@ -55,8 +58,77 @@ def test_earlier_victims_count_so_that_a_slow_cascade_is_a_storm_too(make_yard: 
         yard.end(host)
         yard.bench.pass_time(720)
     yard.lose("az1-c3", "az1-c4")
-    assert len(yard.going()) == 1
+    assert yard.going() == []
     assert "4 of the 10 hosts of zone az1 have failed within 30m" in yard.incident(yard.held()[0]).reason
+    yard.later(101)
+    assert len(yard.going()) == 1
+    yard.later(101)
+    assert len(yard.going()) == 2
+
+
+def lost_and_recovered(yard: Yard, *hosts: str, every: float) -> None:
+    """Let *hosts* die one after another, each long recovered when the next dies; they are not mended."""
+    for host in hosts:
+        yard.lose(host)
+        yard.later(120)
+        assert yard.going() == [host]
+        yard.taken_out(host)
+        yard.end(host)
+        yard.bench.pass_time(every)
+
+
+def test_a_cascade_of_one_host_an_hour_waits_first_and_is_stopped_at_half_of_its_zone(make_yard: MakeYard) -> None:
+    yard = make_yard(page=("oncall",))
+    lost_and_recovered(yard, "az1-c1", "az1-c2", every=3600)
+    yard.lose("az1-c3")
+    third = yard.incident("az1-c3")
+    assert (third.held_by, third.again_at) == ("breaker", third.opened_at + 100)
+    assert "3 of the 10 hosts of zone az1 have failed within 30m, or earlier and are not back" in third.reason
+    assert until(lambda: len(yard.bench.site.notifier.sent) == 1), "somebody is told while it waits"
+    yard.later(101)
+    assert yard.going() == ["az1-c3"]
+    yard.taken_out("az1-c3")
+    yard.end("az1-c3")
+    lost_and_recovered(yard, "az1-c4", every=3600)
+    yard.lose("az1-c5")
+    yard.new_leader()
+    yard.later(7200)
+    assert yard.going() == []
+    assert "5 of the 10 hosts of zone az1 were lost one after another since" in yard.incident("az1-c5").reason
+    orders.release(yard.client, "host.down:az1-c5:1", yard.said("the bad servers were stopped"))
+    yard.later(1)
+    assert yard.going() == ["az1-c5"]
+
+
+def acknowledged_in_nova(yard: Yard, host: str) -> None:
+    with yard.bench.site.world.settled() as world:
+        world.hosts[host].disabled_reason = "its board is broken, CHG-7"
+
+
+def announced(yard: Yard, host: str) -> None:
+    marks.put(yard.client, marks.Maintenance(host, "bob", "its board is broken", yard.now))
+
+
+@pytest.mark.parametrize("taken_over", [acknowledged_in_nova, announced])
+def test_hosts_that_people_have_taken_over_slow_nobody_down(
+    make_yard: MakeYard, taken_over: Callable[[Yard, str], None]
+) -> None:
+    yard = make_yard()
+    broken = ("az1-c1", "az1-c2")
+    lost_and_recovered(yard, *broken, every=14 * 86_400)
+    for host in broken:
+        taken_over(yard, host)
+    yard.lose("az1-c3")
+    assert yard.going() == ["az1-c3"]
+
+
+def test_alerts_that_come_a_second_apart_are_one_storm(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    for host in zone(4):
+        yard.lose(host)
+        yard.bench.pass_time(1)
+    assert yard.going() == ["az1-c1", "az1-c2"]
+    assert {yard.incident(host).held_by for host in yard.held()} == {"breaker"}
 
 
 def test_a_whole_zone_is_stopped_and_a_successor_of_the_leader_stays_with_that(make_yard: MakeYard) -> None:

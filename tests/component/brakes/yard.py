@@ -115,6 +115,12 @@ class Yard:
         """Return what an operator says now."""
         return Given("alice", why, self.now)
 
+    def taken_out(self, host: str) -> None:
+        """Take *host* out of service in our name, as its recovery does."""
+        service = self.bench.site.cloud.host_service(host)
+        assert service is not None
+        self.bench.site.cloud.take_out(service, f"medevac host.down:{host}:1: host.down")
+
     def end(self, host: str) -> None:
         """Let the recovery of *host* have succeeded, without doing it."""
         stored = incidents.read(self.client, f"host.down:{host}:1")

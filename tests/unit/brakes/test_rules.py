@@ -15,6 +15,7 @@ from medevac.workers.site_brakes import BrakeSettings
 
 NOW = 1_000_000.0
 MINUTES = 60.0
+WEEKS = 14 * 86_400.0
 SETTINGS = BrakeSettings()
 
 
@@ -78,10 +79,71 @@ def test_an_aggregate_may_not_lose_more_than_its_own_number() -> None:
     assert "2 of the 20 hosts of aggregate gpu have failed within 30m, and no more than 1 may be" in found.reason
 
 
+def test_an_aggregate_that_lost_its_number_weeks_ago_may_lose_no_more() -> None:
+    settings = BrakeSettings(max_failures={"gpu": 1})
+    domain = Domain("aggregate", "gpu", frozenset(hosts(20)))
+    scene = Scene(NOW, {"c1": NOW, "c2": NOW - WEEKS}, frozenset(), out=frozenset(("c1", "c2")))
+    assert rules.standing(domain, scene, settings).level is Level.STOPPED
+
+
+def standing(size: int, failed: Mapping[str, float], *, taken_over: int = 0) -> rules.Standing:
+    """Return how a zone stands whose hosts *failed* so many minutes ago and are out but for the last *taken_over*."""
+    times = {host: NOW - ago * MINUTES for host, ago in failed.items()}
+    out = frozenset(list(times)[: len(times) - taken_over])
+    return rules.standing(Domain("zone", "az1", frozenset(hosts(size))), Scene(NOW, times, out, out), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("size", "failed", "expected"),
+    [
+        pytest.param(10, lost(3, every=60), Level.SLOWED, id="one an hour, three of ten"),
+        pytest.param(10, lost(4, every=60), Level.SLOWED, id="one an hour, four of ten"),
+        pytest.param(10, lost(5, every=60), Level.STOPPED, id="one an hour, half of them"),
+        pytest.param(10, lost(5, every=10), Level.STOPPED, id="one in ten minutes, half of them"),
+        pytest.param(10, lost(5, every=2), Level.STOPPED, id="one in two minutes, half of them"),
+        pytest.param(10, lost(5, every=0.5), Level.SLOWED, id="half of them within two minutes: a storm"),
+        pytest.param(10, lost(9), Level.SLOWED, id="nine of ten at once: a storm"),
+        pytest.param(4, lost(2, every=60), Level.NORMAL, id="half of four: not the least number"),
+        pytest.param(10, lost(5, every=24 * 60), Level.SLOWED, id="one a day: no cascade, and few are left"),
+        pytest.param(100, lost(29, every=60), Level.NORMAL, id="just below the share"),
+    ],
+)
+def test_hosts_that_are_still_out_count_however_long_ago_they_failed(
+    size: int, failed: Mapping[str, float], expected: Level
+) -> None:
+    assert standing(size, failed).level is expected
+
+
+def test_what_people_have_taken_over_slows_nothing_for_ever() -> None:
+    assert standing(10, {"c1": 0, "c2": 9 * 24 * 60, "c3": 9 * 24 * 60, "c4": 9 * 24 * 60}).level is Level.SLOWED
+    assert (
+        standing(10, {"c1": 0, "c2": 9 * 24 * 60, "c3": 9 * 24 * 60, "c4": 9 * 24 * 60}, taken_over=3).level
+        is Level.NORMAL
+    )
+
+
+def test_a_cascade_is_told_with_its_beginning() -> None:
+    assert standing(10, lost(5, every=60)).reason == (
+        f"5 of the 10 hosts of zone az1 were lost one after another since {rules.clock(NOW - 4 * 3600)}, and none of "
+        f"them is back: recovering them does not end it"
+    )
+    assert standing(10, lost(3, every=60)).reason == (
+        "3 of the 10 hosts of zone az1 have failed within 30m, or earlier and are not back (a storm from 3 on)"
+    )
+
+
+def test_one_that_follows_long_after_the_others_waits_a_pause_so_that_people_may_act() -> None:
+    zone = Domain("zone", "az1", frozenset(hosts(10)))
+    times = {"c1": NOW - 10, "c2": NOW - 3600, "c3": NOW - 7200}
+    hold = rules.storm("c1", [zone], Scene(NOW, times, frozenset(times), frozenset(times)), SETTINGS)
+    assert hold is not None
+    assert (hold.by, hold.again_at) == ("breaker", NOW + 90)
+
+
 def storm(starts: list[Start], failed: int = 5) -> Hold | None:
     zone = Domain("zone", "az1", frozenset(hosts(10)))
     times = dict.fromkeys(hosts(failed), NOW)
-    return rules.storm("c1", [zone], Scene(NOW, times, frozenset(times), starts), SETTINGS)
+    return rules.storm("c1", [zone], Scene(NOW, times, frozenset(times), starts=starts), SETTINGS)
 
 
 def test_the_first_host_of_a_slowed_domain_goes_at_once() -> None:
@@ -118,12 +180,12 @@ def starts(*ago: float, fences: bool = True) -> list[Start]:
         pytest.param(Scene(NOW, {}, frozenset()), True, None, id="nothing else goes on"),
         pytest.param(Scene(NOW, {}, frozenset(), running=frozenset("abcd")), True, None, id="four at once"),
         pytest.param(Scene(NOW, {}, frozenset(), running=frozenset("abcde")), True, 5, id="five at once"),
-        pytest.param(Scene(NOW, {}, frozenset(), starts(1, 2, 3, 4, 50)), True, None, id="five in this minute"),
-        pytest.param(Scene(NOW, {}, frozenset(), starts(1, 2, 3, 4, 5, 50)), True, 10, id="six in this minute"),
-        pytest.param(Scene(NOW, {}, frozenset(), starts(*range(100, 200, 10))), True, 410, id="ten fencings"),
-        pytest.param(Scene(NOW, {}, frozenset(), starts(*range(100, 200, 10))), False, None, id="fenced by others"),
+        pytest.param(Scene(NOW, {}, frozenset(), starts=starts(1, 2, 3, 4, 50)), True, None, id="five in this minute"),
+        pytest.param(Scene(NOW, {}, frozenset(), starts=starts(1, 2, 3, 4, 5, 50)), True, 10, id="six in this minute"),
+        pytest.param(Scene(NOW, {}, frozenset(), starts=starts(*range(100, 200, 10))), True, 410, id="ten fencings"),
+        pytest.param(Scene(NOW, {}, frozenset(), starts=starts(*range(100, 200, 10))), False, None, id="others fence"),
         pytest.param(
-            Scene(NOW, {}, frozenset(), starts(*range(100, 200, 10), fences=False)), True, None, id="others did"
+            Scene(NOW, {}, frozenset(), starts=starts(*range(100, 200, 10), fences=False)), True, None, id="others did"
         ),
     ],
 )
@@ -136,7 +198,7 @@ def test_caps(scene: Scene, fences: bool, again: float | None) -> None:
 def test_a_host_that_lives_waits_for_no_share_and_for_the_rate() -> None:
     busy = Scene(NOW, {}, frozenset(), running=frozenset("abcde"))
     assert rules.capped(busy, SETTINGS, dead=False, fences=False) is None
-    fast = Scene(NOW, {}, frozenset(), starts(1, 2, 3, 4, 5, 6))
+    fast = Scene(NOW, {}, frozenset(), starts=starts(1, 2, 3, 4, 5, 6))
     assert rules.capped(fast, SETTINGS, dead=False, fences=False) is not None
 
 

@@ -17,7 +17,7 @@ class BrakeSettings:
 
     window: Duration = field(
         default=Duration(1800),
-        metadata=said("How long a host that failed counts: a slow cascade is a storm too.", least=1),
+        metadata=said("How long a host that failed and is back counts; one that is not back counts on.", least=1),
     )
     share: int = field(
         default=30,
@@ -25,6 +25,18 @@ class BrakeSettings:
     )
     least: int = field(
         default=3, metadata=said("How many hosts must have failed at the least before a domain is slowed.", least=1)
+    )
+    stop_share: int = field(
+        default=50,
+        metadata=said(
+            "Percent of a domain's hosts, lost one after another and not back: from there on nothing is done there. "
+            "100: only when all are down.",
+            least=1,
+            most=100,
+        ),
+    )
+    stop_window: Duration = field(
+        default=Duration(86_400), metadata=said("The time within which `stop_share` must have been lost.", least=1)
     )
     per_minute: int = field(
         default=6, metadata=said("Hosts whose recovery begins within one minute when there is no storm.", least=1)
@@ -53,7 +65,7 @@ class BrakeSettings:
     )
     max_failures: Mapping[str, int] = field(
         default_factory=dict,
-        metadata=said("For aggregates, by name: more hosts than this may not be lost within `window`."),
+        metadata=said("For aggregates, by name: more hosts than this may not be lost within `window`, or out."),
     )
     gateway: tuple[str, ...] = field(
         default=(),

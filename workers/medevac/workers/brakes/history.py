@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import BadVersionError, NoNodeError
@@ -14,7 +14,6 @@ from medevac.core.event import Event, EventKind, SubjectKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode, encode
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
-from medevac.workers.brakes.announced import NOTHING_LOST
 from medevac.workers.brakes.rules import Start
 from medevac.workers.zookeeper import bounded
 
@@ -93,6 +92,12 @@ class History:
             self._past = Past(now, self.incidents(), signs)
         return self._past
 
+    def note(self, incident: Incident, now: float) -> None:
+        """Count *incident* from now on, whose event is being settled: what was read is a moment old."""
+        past = self.past(now)
+        others = [each for each in past.incidents if each.id != incident.id]
+        self._past = replace(past, incidents=[*others, incident])
+
     def incidents(self) -> list[Incident]:
         """Return every incident that is kept.  Raises StoreUnreachableError."""
         names = set(bounded(self._client.get_children_async(layout.INCIDENTS)))
@@ -152,15 +157,6 @@ class History:
 @dataclass(frozen=True, slots=True)
 class _Starts:
     starts: tuple[Start, ...]
-
-
-def victims(past: Past, since: float) -> Iterator[tuple[str, float]]:
-    """Yield a host and a time for every failure of a host after *since* that was not announced."""
-    for incident in past.incidents:
-        planned = incident.state is IncidentState.IGNORED and incident.reason.endswith(NOTHING_LOST)
-        if risks_a_host(incident) and incident.opened_at > since and not planned:
-            yield incident.subject.name, incident.opened_at
-    yield from ((sign.host, sign.at) for sign in past.signs if sign.at > since)
 
 
 def running(past: Past, starts: Sequence[Start], since: float) -> frozenset[str]:

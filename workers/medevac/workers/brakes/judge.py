@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 from kazoo.client import KazooClient
 
@@ -10,7 +10,7 @@ from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident
 from medevac.flows.estate import HostService
 from medevac.flows.ports import Clock, Cloud, JournalOnly, Notifier
-from medevac.workers.brakes import announced, domains, history, marks, orders, rules
+from medevac.workers.brakes import announced, domains, history, marks, orders, rules, victims
 from medevac.workers.brakes.cluster import ClusterWord
 from medevac.workers.brakes.facts import Facts, Reader
 from medevac.workers.brakes.history import History, Ledger
@@ -123,9 +123,10 @@ class Brakes:
     def _stormy(self, incident: Incident, place: Place, facts: Facts, now: float) -> Verdict | None:
         if not history.risks_a_host(incident):
             return None
+        self._history.note(incident, now)
         for _ in range(RACES):
             ledger = self._history.ledger()
-            scene = self._scene(incident, place, facts, ledger, now)
+            scene = self._scene(incident, facts, ledger, now)
             hold = self._held_back(incident, place, facts, scene)
             if hold is not None:
                 return Verdict(go=False, held_by=hold.by, reason=hold.reason, again_at=hold.again_at)
@@ -142,17 +143,20 @@ class Brakes:
         dead = history.is_death(incident)
         return hold or rules.capped(scene, self._settings, dead=dead, fences=_fences(incident))
 
-    def _scene(self, incident: Incident, place: Place, facts: Facts, ledger: Ledger, now: float) -> Scene:
-        # Far enough back to know of a storm that ended a cool-down ago.
-        since = now - 2 * float(self._settings.window) - float(self._settings.cooldown)
+    def _scene(self, incident: Incident, facts: Facts, ledger: Ledger, now: float) -> Scene:
         past = self._history.past(now)
-        own = (place.host, incident.opened_at)
-        failed = _latest([*facts.failed(since).items(), *history.victims(past, since), own])
-        dead = past.dead | ({place.host} if history.is_death(incident) else set())
+        found = victims.known(past, facts, self._since(now), self._in_maintenance(now))
         starts = [start for start in ledger.starts if start.incident != incident.id]
         running = history.running(past, starts, now - POSTING) - {incident.id}
         going = frozenset(each for each in running if Order.HOLD not in orders.given(self._client, each))
-        return Scene(now, failed, facts.down | facts.not_back(dead, failed), starts, going)
+        return Scene(now, found.failed, found.down, found.out, starts, going)
+
+    def _since(self, now: float) -> float:
+        """Return a time far enough back to know of a storm that ended a cool-down ago."""
+        return now - 2 * float(self._settings.window) - float(self._settings.cooldown)
+
+    def _in_maintenance(self, now: float) -> frozenset[str]:
+        return frozenset(mark.host for mark in marks.maintenances(self._client, now))
 
     def _let_go(self, incident: Incident, place: Place, ledger: Ledger, now: float) -> bool:
         """Write that *incident* may begin; False when another leader wrote at the same time."""
@@ -172,10 +176,3 @@ def _fences(incident: Incident) -> bool:
 
 def _is_return(incident: Incident) -> bool:
     return incident.failure.endswith(".up")
-
-
-def _latest(failures: Iterable[tuple[str, float]]) -> Mapping[str, float]:
-    failed: dict[str, float] = {}
-    for host, at in failures:
-        failed[host] = max(at, failed.get(host, 0.0))
-    return failed

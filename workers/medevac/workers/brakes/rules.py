@@ -88,6 +88,8 @@ class Scene:
     """Hosts, with the time at which each last failed, seconds since the epoch."""
     down: frozenset[str]
     """Hosts that do not work now."""
+    out: frozenset[str] = frozenset()
+    """Those of `failed` that have not come back and that nobody has taken over, however long ago they failed."""
     starts: Sequence[Start] = ()
     running: frozenset[str] = frozenset()
     """Ids of incidents of dead hosts that are being recovered."""
@@ -95,36 +97,60 @@ class Scene:
 
 def standing(domain: Domain, scene: Scene, settings: BrakeSettings) -> Standing:
     """Tell whether *domain* stands normally, is slowed (a storm, or the time after one), or is stopped."""
+    recent = {host for host in domain.hosts if scene.failed.get(host, -math.inf) > scene.now - float(settings.window)}
+    lost = recent | (scene.out & domain.hosts)
+    told = _lost(len(lost), len(lost) > len(recent), domain, settings)
+    most = settings.max_failures.get(domain.name) if domain.kind == AGGREGATE else None
+    if most is not None and len(lost) > most:
+        return Standing(Level.STOPPED, f"{told}, and no more than {most} may be")
+    down = len(domain.hosts & scene.down)
+    if down == len(domain.hosts) and down >= (MISSING if domain.kind == CLOUD else settings.least):
+        return Standing(Level.STOPPED, f"all {down} hosts of {domain} are down: that is no failure of hosts")
+    if cascade := _cascade(domain, scene, settings):
+        return Standing(Level.STOPPED, cascade)
+    needed = _share(domain, settings.share, settings)
+    if len(lost) >= needed:
+        return Standing(Level.SLOWED, f"{told} (a storm from {needed} on)")
+    return _calming(domain, needed, scene, settings)
+
+
+def _share(domain: Domain, percent: int, settings: BrakeSettings) -> int:
+    return max(settings.least, math.ceil(len(domain.hosts) * percent / 100))
+
+
+def _lost(number: int, lasting: bool, domain: Domain, settings: BrakeSettings) -> str:  # noqa: FBT001 - one of two ends of a sentence
+    how = f"within {settings.window}, or earlier and are not back" if lasting else f"within {settings.window}"
+    return f"{number} of the {len(domain.hosts)} hosts of {domain} have failed {how}"
+
+
+def _cascade(domain: Domain, scene: Scene, settings: BrakeSettings) -> str:
+    """Return why recovering more of *domain* makes no sense; empty while it does.
+
+    Hosts that are lost together, in one storm, are slowed.  Those that are lost one after another, no faster than they
+    are recovered, cannot be slowed: whatever kills them goes on, and may be what is moved from one to the next.
+    """
+    since = scene.now - float(settings.stop_window)
+    times = sorted(at for host in scene.out & domain.hosts if (at := scene.failed[host]) > since)
+    if len(times) < _share(domain, settings.stop_share, settings):
+        return ""
+    if times[-1] - times[0] < float(settings.slowed) * (len(times) - 1):
+        return ""
+    return (
+        f"{len(times)} of the {len(domain.hosts)} hosts of {domain} were lost one after another since "
+        f"{clock(times[0])}, and none of them is back: recovering them does not end it"
+    )
+
+
+def _calming(domain: Domain, needed: int, scene: Scene, settings: BrakeSettings) -> Standing:
+    """Tell whether the last storm of *domain* ended so short a while ago that it is slowed still."""
     times = sorted((at for host, at in scene.failed.items() if host in domain.hosts), reverse=True)
     window = float(settings.window)
-    recent = [at for at in times if at > scene.now - window]
-    most = settings.max_failures.get(domain.name) if domain.kind == AGGREGATE else None
-    if most is not None and len(recent) > most:
-        return Standing(Level.STOPPED, f"{_lost(recent, domain, settings)}, and no more than {most} may be")
-    lost = len(domain.hosts & scene.down)
-    if lost == len(domain.hosts) and lost >= (MISSING if domain.kind == CLOUD else settings.least):
-        return Standing(Level.STOPPED, f"all {lost} hosts of {domain} are down: that is no failure of hosts")
-    return _storm(domain, times, scene.now, settings)
-
-
-def _storm(domain: Domain, times: Sequence[float], now: float, settings: BrakeSettings) -> Standing:
-    """Tell whether *times* (of failures, latest first) were a storm that lasts, or that ended a short while ago."""
-    needed = max(settings.least, math.ceil(len(domain.hosts) * settings.share / 100))
-    window = float(settings.window)
     pairs = zip(times, times[needed - 1 :], strict=False)
-    ends = max((first + window for last, first in pairs if last - first < window), default=0.0)
-    if now < ends:
-        recent = [at for at in times if at > now - window]
-        return Standing(Level.SLOWED, f"{_lost(recent, domain, settings)} (a storm from {needed} on)")
-    if now < ends + float(settings.cooldown):
-        return Standing(
-            Level.SLOWED, f"{domain} cools down after a storm until {clock(ends + float(settings.cooldown))}"
-        )
+    ends = max((first + window for last, first in pairs if last - first < window), default=-math.inf)
+    calm = ends + float(settings.cooldown)
+    if scene.now < calm:
+        return Standing(Level.SLOWED, f"{domain} cools down after a storm until {clock(calm)}")
     return Standing(Level.NORMAL)
-
-
-def _lost(recent: Sequence[float], domain: Domain, settings: BrakeSettings) -> str:
-    return f"{len(recent)} of the {len(domain.hosts)} hosts of {domain} have failed within {settings.window}"
 
 
 def storm(host: str, domains: Iterable[Domain], scene: Scene, settings: BrakeSettings) -> Hold | None:
@@ -135,9 +161,9 @@ def storm(host: str, domains: Iterable[Domain], scene: Scene, settings: BrakeSet
             reason = f"{each.reason}. Nothing is done until it changes, or until you say so: medevac incident release"
             return Hold("breaker", reason, scene.now + PATIENT)
     waits = [
-        (last + float(settings.slowed), each)
+        (due, each)
         for each, domain in found
-        if each.level is Level.SLOWED and (last := _last_start(domain, scene)) + float(settings.slowed) > scene.now
+        if each.level is Level.SLOWED and (due := _due(host, domain, scene, float(settings.slowed))) > scene.now
     ]
     if waits:
         due, each = max(waits, key=lambda pair: pair[0])
@@ -145,8 +171,16 @@ def storm(host: str, domains: Iterable[Domain], scene: Scene, settings: BrakeSet
     return None
 
 
-def _last_start(domain: Domain, scene: Scene) -> float:
-    return max((start.at for start in scene.starts if start.host in domain.hosts), default=-math.inf)
+def _due(host: str, domain: Domain, scene: Scene, pause: float) -> float:
+    """Return when the recovery of *host* may begin in a *domain* that is slowed.
+
+    A pause after the one before it.  The first of a storm goes at once; what fails when others had failed long before
+    it waits a pause as well, so that a cascade is not too slow to be held up, and somebody who was told of it may act.
+    """
+    last = max((start.at for start in scene.starts if start.host in domain.hosts), default=-math.inf)
+    failed = scene.failed.get(host, -math.inf)
+    follows = any(at + pause < failed for other, at in scene.failed.items() if other in domain.hosts and other != host)
+    return max(last, failed if follows else -math.inf) + pause
 
 
 def capped(scene: Scene, settings: BrakeSettings, *, dead: bool, fences: bool) -> Hold | None:
