@@ -12,10 +12,12 @@ import click
 
 from medevac.cli.options import DEFAULT_SITE
 from medevac.core.errors import NotFoundError
+from medevac.flows.dumping import DumpWord
 from medevac.flows.policy.language import FAILURES, HOST_DOWN, Policy, PolicySet
 from medevac.flows.policy.reader import read_policies
 from medevac.flows.policy.stored import to_document
 from medevac.flows.preview import Preview, Question, preview
+from medevac.workers.fencing.program import KdumpMeans
 from medevac.workers.ladders import fencer_of
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.overview import Overview
@@ -55,6 +57,15 @@ class Ground:
     def fence_agent(self, host: str) -> str:
         """Return the ladder of *host* in a few words, such as "evidence, then fence_ipmilan"; empty: it has none."""
         return ", then ".join(rung.name for rung in fencer_of(self.site).ladder(host))
+
+    def while_dumping(self, seen: Preview) -> str:
+        """Return what becomes of a host that writes its crash dump; empty where nobody would know, or nobody moves."""
+        dumps = [step for step in fencer_of(self.site).steps_of(seen.host) if isinstance(step.means, KdumpMeans)]
+        if not dumps or not seen.order or seen.failure != HOST_DOWN:
+            return ""
+        there = {policy.name for policy in seen.order}
+        wait = DumpWord(seen.order, HOST_DOWN, lambda: there).why_wait(site=dumps[0].rung.dump_proves)
+        return f"it is left alone until it has finished: {wait}" if wait else "evacuation begins all the same"
 
 
 @contextlib.contextmanager

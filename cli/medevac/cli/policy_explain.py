@@ -45,11 +45,11 @@ def command(
         raise click.UsageError("say either --server or --host")
     with ground(site_file, policies, failure) as found:
         seen = found.preview(host) if host else found.preview(_find(found, server or "").host)
-        cases = _cases(seen, None if host else server)
+        cases, dump = _cases(seen, None if host else server), found.while_dumping(seen)
     if as_json:
-        output.as_json(_plain(seen, cases, failure))
+        output.as_json(_plain(seen, cases, dump))
     else:
-        click.echo(_text(seen, cases, failure))
+        click.echo(_text(seen, cases, dump))
 
 
 def _find(found: Ground, server: str) -> Server:
@@ -78,14 +78,15 @@ def _cases(seen: Preview, only: str | None) -> tuple[Case, ...]:
     )
 
 
-def _plain(seen: Preview, cases: Sequence[Case], failure: str) -> dict[str, object]:
+def _plain(seen: Preview, cases: Sequence[Case], dump: str) -> dict[str, object]:
     return {
         "host": seen.host,
         "zone": seen.service.zone,
-        "failure": failure,
+        "failure": seen.failure,
         "recover": seen.decision.recover,
         "decision": seen.decision.reason,
-        "cases": [_plain_case(case, failure) for case in cases],
+        "while_dumping": dump or None,
+        "cases": [_plain_case(case, seen.failure) for case in cases],
     }
 
 
@@ -100,10 +101,13 @@ def _plain_case(case: Case, failure: str) -> dict[str, object]:
     }
 
 
-def _text(seen: Preview, cases: Sequence[Case], failure: str) -> str:
-    head = prose.folded(f"{failure} of {seen.host}, zone {seen.service.zone or '(none)'}")
-    parts = [_text_case(case, failure) for case in cases] or ["There is no server on it."]
-    return "\n\n".join([f"{head}\n{prose.folded(seen.decision.reason, 2, 0)}", *parts])
+def _text(seen: Preview, cases: Sequence[Case], dump: str) -> str:
+    head = [prose.folded(f"{seen.failure} of {seen.host}, zone {seen.service.zone or '(none)'}")]
+    head.append(prose.folded(seen.decision.reason, 2, 0))
+    if dump:
+        head.append(prose.folded(f"while it writes a crash dump, {dump}", 2, 0))
+    parts = [_text_case(case, seen.failure) for case in cases] or ["There is no server on it."]
+    return "\n\n".join(["\n".join(head), *parts])
 
 
 def _text_case(case: Case, failure: str) -> str:

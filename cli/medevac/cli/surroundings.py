@@ -15,6 +15,7 @@ from medevac.flows.policy.reader import load
 from medevac.workers.openstack.catalogue import read_names
 from medevac.workers.openstack.session import open_session
 from medevac.workers.site import Site, review_site
+from medevac.workers.site_rungs import KdumpRung
 
 
 def look_around(drafts: Sequence[Draft], site_file: Path | None, *, cloud: bool) -> tuple[Problem, ...]:
@@ -35,6 +36,7 @@ def look_around(drafts: Sequence[Draft], site_file: Path | None, *, cloud: bool)
         targets=tuple(site.notify),
         hypervisor=site.hypervisor.reaches,
         services=tuple(site.services.resources),
+        dumps=any(isinstance(rung, KdumpRung) for told in site.fencing for rung in told.rungs),
     )
     check_site_words(drafts, words, names, problems)
     _check_owners(drafts, site, problems)

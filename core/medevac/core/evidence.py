@@ -13,6 +13,8 @@ ACKNOWLEDGED = "acknowledged"
 """The action of a human's word."""
 FENCED = "fenced"
 """The action after which a host has power, and cannot reach its servers' disks."""
+KDUMP = "kdump"
+"""The action of a host whose kernel has crashed and that writes its dump: it has power, and runs no servers."""
 
 
 @dataclass(frozen=True, slots=True)

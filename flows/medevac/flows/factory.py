@@ -54,7 +54,7 @@ def assemble(brief: Brief, policies: Sequence[Policy]) -> linear_flow.Flow:
     if brief.failure != HOST_DOWN:
         return live.assemble(brief, policies)
     flow = linear_flow.Flow("recover")
-    flow.add(Fence(brief), Survey(brief), Disable(brief), MakePlan(brief, policies))
+    flow.add(Fence(brief, policies), Survey(brief), Disable(brief), MakePlan(brief, policies))
     if brief.settings.reserved.kept:
         flow.add(ReserveChoose(brief), Reserve(brief))
     moving = in_order(policies, brief.failure)

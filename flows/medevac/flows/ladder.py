@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from medevac.core.errors import CloudError, FencingError
-from medevac.core.evidence import FENCED, FenceEvidence, Life, objection
+from medevac.core.evidence import FENCED, KDUMP, FenceEvidence, Life, objection
 from medevac.flows.brief import Brief
+from medevac.flows.dumping import DumpWord
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Ports
 from medevac.flows.rung import HEARTBEAT, Answer, Case, Rung
@@ -17,15 +18,17 @@ from medevac.flows.still_out import life_of, silent_since
 class Ladder:
     """One host's ladder, climbed for one incident."""
 
-    def __init__(self, brief: Brief, ports: Ports, say: Callable[[str], None]) -> None:
-        """Climb for *brief*; *say* writes a line into its journal."""
+    def __init__(self, brief: Brief, ports: Ports, say: Callable[[str], None], dump: DumpWord) -> None:
+        """Climb for *brief*; *say* writes a line into its journal, *dump* says whether a crash dump is waited for."""
         self.rungs = ports.fencer.ladder(brief.host)
         self.answers: dict[str, str] = {}
         """What each rung said last, where that was no evidence."""
         self._brief = brief
         self._ports = ports
         self._say = say
+        self._dump = dump
         self._ordered: set[str] = set()
+        self._dumping: set[str] = set()
 
     @property
     def refusal(self) -> str:
@@ -137,10 +140,26 @@ class Ladder:
     def _look(self, rung: Rung) -> Answer:
         """Ask the rung; evidence that is not of this incarnation is none."""
         answer = self._ports.fencer.look(self._case(rung), rung)
+        if answer.dumping is not None:
+            answer = self._look_at_dump(rung, answer, answer.dumping)
         if answer.evidence is None:
             return answer
         against = objection(answer.evidence, self._life)
         return Answer(words=against) if against else answer
+
+    def _look_at_dump(self, rung: Rung, answer: Answer, dumping: FenceEvidence) -> Answer:
+        """Return *answer* with the dump as its evidence where that is taken for it, and Nova hears nothing either.
+
+        Who says that a host dumps says so in one packet: a host that is still heard of has not crashed.
+        """
+        wait = self._dump.why_wait(site=rung.dump_proves)
+        if rung.name not in self._dumping:
+            self._dumping.add(rung.name)
+            alone = f"it is left alone until it has finished ({wait})"
+            then = alone if wait else "that is proof enough, if nova-compute there is silent"
+            self._say(f"{self._brief.host} writes its crash dump: {then}")
+        doubt = wait or self._doubt_of_heartbeat()
+        return replace(answer, words=f"{answer.words} ({doubt})") if doubt else replace(answer, evidence=dumping)
 
     def _doubt(self, confirming: Iterable[str]) -> str:
         """Return why an off is not believed: the first of *confirming*, who must agree, that does not."""
@@ -190,7 +209,7 @@ class Ladder:
 
 
 def _confirming(rung: Rung, found: FenceEvidence) -> tuple[str, ...]:
-    """Return who must agree.  A host without storage runs its servers on: it must at least be cut off from Nova."""
-    if found.action != FENCED or HEARTBEAT in rung.confirm_by:
+    """Return who must agree.  A host that has power, and no storage or its crash dump, must be silent at least."""
+    if found.action not in (FENCED, KDUMP) or HEARTBEAT in rung.confirm_by:
         return rung.confirm_by
     return (*rung.confirm_by, HEARTBEAT)

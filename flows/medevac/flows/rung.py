@@ -32,6 +32,8 @@ class Rung:
     """A host that somebody else's fencing has rebooted is switched off by it, so that it does not come back."""
     wants_contact: bool = False
     """It must be told when the host was last heard of."""
+    dump_proves: bool = False
+    """That it says the host writes its crash dump is proof enough where no policy says otherwise."""
     page: str = ""
     """Whom to tell, once, when the ladder has come here in vain."""
 
@@ -57,5 +59,7 @@ class Answer:
     """None: the host is on, or nothing is known that would prove the contrary yet."""
     words: str = "it is on"
     """For the journal, where there is no evidence."""
+    dumping: FenceEvidence | None = None
+    """The host writes its crash dump: it runs no servers any more, and is evidence for those who take that for it."""
     final: bool = False
     """To ask again is useless: go to the next rung."""

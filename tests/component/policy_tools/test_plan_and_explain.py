@@ -102,6 +102,30 @@ def test_a_server_is_found_by_its_id_too(medevac: Medevac, cloud: RunningCloud) 
     assert {"policy": "ssd", "text": "small comes first"} in case["others"]
 
 
+@pytest.mark.parametrize(
+    ("proves", "says", "sentence"),
+    [
+        ("no", "evacuate", "it is left alone until it has finished: policies pet, ssd, small want that"),
+        ("yes", "wait", "it is left alone until it has finished: policy gold wants that"),
+        ("yes", "evacuate", "evacuation begins all the same"),
+    ],
+)
+def test_what_becomes_of_a_host_that_writes_its_crash_dump_is_told(
+    medevac: Medevac, tmp_path: Path, proves: str, says: str, sentence: str
+) -> None:
+    site = tmp_path / "medevac.yaml"
+    dump = f"fencing:\n  - {{hosts: '*', ladder: [{{kdump: {{run: /x, proves: {proves}}}}}, human]}}"
+    site.write_text(re.sub("fencing:.*", dump, site.read_text(), flags=re.DOTALL))
+    for file in (Path(__file__).parent / "policies").glob("*.yaml"):
+        written = file.read_text().replace("[fence, disable", f"[fence: {{while_dumping: {says}}}, disable")
+        (tmp_path / file.name).write_text(written if file.stem == "20-gold" else file.read_text())
+    (tmp_path / "medevac.yaml").rename(tmp_path / "site")
+    arguments = ("explain", "--host", "compute-1", "--policies", str(tmp_path), "--site", str(tmp_path / "site"))
+    told = " ".join(medevac("policy", *arguments).output.split())
+    assert f"while it writes a crash dump, {sentence}" in told
+    assert f"while_dumping: {says}" in told
+
+
 def test_other_policies_than_the_sites_can_be_tried(medevac: Medevac, tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text("policy: all\nmatch: everyone\nwhen: {host.down: leave}\n")
     result = medevac("policy", "plan", "--host", "compute-1", "--policies", str(tmp_path / "all.yaml"))

@@ -63,7 +63,7 @@ def _agent() -> Iterator[Stage]:
             hosts=HOSTS,
             options={"ip": "127.0.0.1", "ipport": str(running.addresses.bmc_port), "username": "root"},
             secret_options={"password": "env:CONTRACT_BMC_PASSWORD"},
-            timeout=1.0,
+            timeout=3.0,
             reads=2,
             interval=0.05,
         )

@@ -79,7 +79,7 @@ def test_monitors_that_do_not_answer_are_unknown(storage: CommandMeans, tmp_path
 
 def test_a_host_that_sends_nothing_dumps_nothing(tmp_path: Path) -> None:
     program, _ = listening(tmp_path, wait=0.3)
-    answer = KdumpMeans(ALL, program, proves=False).look(CASE)
+    answer = KdumpMeans(ALL, program).look(CASE)
     assert (answer.final, answer.words) == (True, "it writes no crash dump")
 
 
@@ -89,9 +89,9 @@ def test_a_host_that_sends_kdumps_message_is_dumping(tmp_path: Path) -> None:
     sender = threading.Thread(target=send, args=(port, struct.pack("<II", 0x1B302A40, 1), stop))
     sender.start()
     try:
-        answer = KdumpMeans(ALL, program, proves=False).look(CASE)
+        answer = KdumpMeans(ALL, program).look(CASE)
         assert (answer.final, answer.words) == (False, "it still writes its crash dump")
-        assert KdumpMeans(ALL, program, proves=True).look(CASE).evidence is not None
+        assert answer.dumping is not None
     finally:
         stop.set()
         sender.join()
@@ -101,7 +101,7 @@ def test_what_another_listener_has_heard_counts(tmp_path: Path) -> None:
     program, _ = listening(tmp_path)
     (tmp_path / "heard").mkdir()
     (tmp_path / "heard" / "127.0.0.1").touch()
-    assert not KdumpMeans(ALL, program, proves=False).look(CASE).final
+    assert not KdumpMeans(ALL, program).look(CASE).final
 
 
 def listening(folder: Path, wait: float = 25.0) -> tuple[Program, int]:

@@ -227,27 +227,6 @@ def test_a_host_that_is_heard_of_again_and_again_is_never_taken_for_dead_by_its_
         case.fence()
 
 
-class Dumping(FakeFencer):
-    """A rung that waits for a crash dump of 30 seconds, before the BMC."""
-
-    def look(self, case: Case, rung: Rung) -> Answer:
-        if rung.name != "kdump":
-            return super().look(case, rung)
-        if case.now < START + 30.0:
-            return Answer(words="it still writes its crash dump")
-        return Answer(words="it has written its crash dump", final=True)
-
-
-@pytest.mark.parametrize(("limit", "ordered_at"), [(300.0, 30.0), (10.0, 10.0)])
-def test_a_host_that_dumps_is_left_alone_until_it_has_finished_or_the_limit(limit: float, ordered_at: float) -> None:
-    case = Climbing()
-    kdump = Rung("kdump", timeout=limit, orders=False, interval=5.0)
-    case.fencer = Dumping(case.site.bmc, [kdump, BMC])
-    case.fence()
-    ordered = next(entry.at for entry in case.site.log.entries if "ordering the power" in entry.text)
-    assert ordered - START == ordered_at
-
-
 def test_somebody_is_paged_when_nothing_could_fence_it() -> None:
     human = Rung("human", timeout=0.0, orders=False, page="oncall")
     case = Climbing([BMC, human])

@@ -89,17 +89,15 @@ def test_a_program_proves_that_it_could(program: Write) -> None:
 
 
 def test_a_host_that_dumps_is_waited_for_and_one_that_does_not_is_not(program: Write) -> None:
-    answers = [
-        KdumpMeans(ALL, program(says(state)), proves=False).look(CASE) for state in ("dumping", "finished", "none")
-    ]
+    answers = [KdumpMeans(ALL, program(says(state))).look(CASE) for state in ("dumping", "finished", "none")]
     assert [answer.evidence for answer in answers] == [None, None, None]
     assert [answer.final for answer in answers] == [False, True, True]
 
 
-def test_a_host_that_dumps_runs_no_servers_where_the_site_says_so(program: Write) -> None:
-    evidence = KdumpMeans(ALL, program(says("dumping", "message of 10.0.0.7")), proves=True).look(CASE).evidence
-    assert evidence is not None
-    assert (evidence.source, evidence.action, evidence.detail) == ("kdump:fence_disks", "kdump", "message of 10.0.0.7")
+def test_that_a_host_dumps_is_evidence_for_those_who_take_it_for_that(program: Write) -> None:
+    dumping = KdumpMeans(ALL, program(says("dumping", "message of 10.0.0.7"))).look(CASE).dumping
+    assert dumping is not None
+    assert (dumping.source, dumping.action, dumping.detail) == ("kdump:fence_disks", "kdump", "message of 10.0.0.7")
 
 
 def test_names_that_could_be_options_are_not_covered(program: Write) -> None:

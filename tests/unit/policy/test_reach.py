@@ -60,3 +60,19 @@ def _advice(folder: Path, site: str) -> list[str]:
 )
 def test_what_is_out_of_reach_is_advice(tmp_path: Path, site: str, advice: list[str]) -> None:
     assert _advice(tmp_path, site) == advice
+
+
+@pytest.mark.parametrize(("ladder", "told"), [("[human]", True), ("[{kdump: /usr/local/lib/kdump}, human]", False)])
+def test_a_word_about_crash_dumps_where_nobody_knows_of_any_is_advice(
+    tmp_path: Path, ladder: str, *, told: bool
+) -> None:
+    (tmp_path / "policies").mkdir()
+    steps = "[{fence: {while_dumping: evacuate}}, disable, evacuate, verify]"
+    text = f"policy: p\nmatch: everyone\nwhen: {{host.down: {steps}}}\n"
+    (tmp_path / "policies" / "p.yaml").write_text(text)
+    site = tmp_path / "medevac.yaml"
+    fencing = f"fencing: [{{hosts: '*', ladder: {ladder}}}]"
+    site.write_text(f"zookeeper: zk1:2181/medevac\npolicies: policies\n{fencing}\n")
+    result = CliRunner().invoke(group, ["check", str(tmp_path / "policies"), "--site", str(site)])
+    assert result.exit_code == 0
+    assert (f"'while_dumping' changes nothing: no ladder of {site} has a rung 'kdump'" in result.output) == told

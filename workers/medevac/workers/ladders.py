@@ -125,8 +125,8 @@ def _(told: SelfRung, hosts: tuple[str, ...]) -> Step:
 @_made.register
 def _(told: KdumpRung, hosts: tuple[str, ...]) -> Step:
     program = Program(told.run, told.options, timeout=float(told.timeout))
-    rung = Rung("", timeout=float(told.limit), orders=False, interval=5.0)
-    return _step(told, rung, KdumpMeans(hosts, program, proves=told.proves))
+    rung = Rung("", timeout=float(told.limit), orders=False, interval=5.0, dump_proves=told.proves)
+    return _step(told, rung, KdumpMeans(hosts, program))
 
 
 @_made.register

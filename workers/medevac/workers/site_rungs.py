@@ -185,7 +185,7 @@ class KdumpRung(RungSettings):
     )
     proves: bool = field(
         default=False,
-        metadata=said("Evacuate while it dumps: a host in its crash kernel runs no servers any more."),
+        metadata=said("Evacuate while it dumps, where policies do not say (`fence: {while_dumping: ...}`)."),
     )
 
 

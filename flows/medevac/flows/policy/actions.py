@@ -56,6 +56,7 @@ __all__ = [
     "Verify",
     "Wait",
     "WaitFor",
+    "WhileDumping",
     "host_steps",
     "walk",
 ]
@@ -95,11 +96,27 @@ class Then(enum.StrEnum):
     """It is reported and left; the others go on."""
 
 
+class WhileDumping(enum.StrEnum):
+    """What becomes of the servers of a host that still writes its crash dump."""
+
+    WAIT = "wait"
+    """It is left alone until it has finished, and then fenced like any other."""
+    EVACUATE = "evacuate"
+    """That it dumps is proof enough: a host whose kernel has crashed runs no servers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fence(Step):
     """Prove that the host is off, by fencing it if need be.  How is said by the site, not by the policy."""
 
     word: ClassVar[str] = "fence"
+
+    while_dumping: WhileDumping | None = field(
+        default=None,
+        metadata=said(
+            "Whether a host that writes its crash dump is waited for, or evacuated at once; else as the site file says."
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

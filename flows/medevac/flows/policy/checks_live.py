@@ -63,6 +63,8 @@ def _alone(step: Step, failure: str) -> Iterator[Advice]:
     word = step.word
     if isinstance(step, WaitFor):
         yield from _waits(step, failure)
+    elif failure != HOST_DOWN and isinstance(step, Fence) and step.while_dumping is not None:
+        yield f"'while_dumping' cannot stand under {failure}: a host that writes its crash dump is down", "leave it out"
     elif failure == HOST_DOWN and isinstance(step, DEEDS):
         yield (
             f"'{word}' cannot answer {failure}: the host is dead",

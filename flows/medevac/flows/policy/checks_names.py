@@ -57,6 +57,8 @@ class SiteWords:
     """Whether workers reach the hypervisors of live hosts."""
     services: tuple[str, ...] = ("nova-compute", "libvirt")
     """Services of compute nodes that the cluster starts again."""
+    dumps: bool = True
+    """Whether some ladder knows of crash dumps."""
 
 
 def check_names(drafts: Iterable[Draft], names: Names) -> None:
@@ -184,7 +186,9 @@ def _check_targets(draft: Draft, words: SiteWords) -> None:
 def _check_reach(draft: Draft, words: SiteWords) -> None:
     for failure, flow in draft.policy.when.items():
         for step, path in _steps(flow.steps, ("when", failure)):
-            advice = out_of_reach(step, words.file, hypervisor=words.hypervisor, services=words.services)
+            advice = out_of_reach(
+                step, words.file, hypervisor=words.hypervisor, services=words.services, dumps=words.dumps
+            )
             if advice is not None:
                 draft.problems.warning(draft.place(*path), *advice)
 

@@ -46,6 +46,7 @@ from medevac.flows.policy.actions import (
     Verify,
     Wait,
     WaitFor,
+    WhileDumping,
     host_steps,
     walk,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "Verify",
     "Wait",
     "WaitFor",
+    "WhileDumping",
     "host_steps",
     "said",
     "walk",

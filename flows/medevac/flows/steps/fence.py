@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from medevac.core.errors import HostReturnedError, NoEvidenceError, NotificationError
+from medevac.core.errors import CloudError, HostReturnedError, NoEvidenceError, NotificationError
 from medevac.core.evidence import ACKNOWLEDGED, REBOOT, FenceEvidence, objection
 from medevac.core.wire import to_plain
 from medevac.flows.brief import Brief
+from medevac.flows.dumping import DumpWord
 from medevac.flows.ladder import Ladder
+from medevac.flows.policy.language import Policy
 from medevac.flows.ports import Ports
 from medevac.flows.steps.base import Step
+from medevac.flows.steps.plan import MakePlan
 from medevac.flows.still_out import has_returned, life_of, returned, silent_since
 
 FIRST_PAUSE = 1.0
@@ -20,9 +25,10 @@ LONGEST_PAUSE = 15.0
 class Fence(Step):
     """Take evidence that is there and speaks for this incarnation, else climb the host's ladder for it."""
 
-    def __init__(self, brief: Brief) -> None:
-        """Provide "evidence"."""
+    def __init__(self, brief: Brief, policies: Sequence[Policy] = ()) -> None:
+        """Provide "evidence"; *policies* say whether a crash dump is waited for."""
         super().__init__("fence", brief, provides="evidence")
+        self._policies = tuple(policies)
 
     def execute(self, *, ports: Ports, **_: object) -> Any:  # noqa: ANN401 - JSON
         """Return the evidence; raise NoEvidenceError when there is none: the incident is held when the job ends.
@@ -44,7 +50,7 @@ class Fence(Step):
         """Return better evidence for a host that comes back by itself, where the site has a rung that keeps it off."""
         if evidence.action != REBOOT:
             return evidence
-        better = Ladder(self.brief, ports, lambda text: self.say(ports, text)).keep_off()
+        better = self._ladder(ports).keep_off()
         if better is None:
             return evidence
         ports.log.add_evidence(better)
@@ -81,7 +87,7 @@ class Fence(Step):
         return ""
 
     def _fence(self, ports: Ports, against: str) -> FenceEvidence:
-        ladder = Ladder(self.brief, ports, lambda text: self.say(ports, text))
+        ladder = self._ladder(ports)
         refused = f"{against}; " if against else ""
         if not ladder.rungs:
             raise self._nothing(f"{refused}no fence device is configured for {self.brief.host}")
@@ -98,6 +104,20 @@ class Fence(Step):
             self.say(ports, f"{self.brief.host} could not be fenced: {ladder.refusal}; trying again in {pause:.0f} s")
             clock.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _ladder(self, ports: Ports) -> Ladder:
+        dump = DumpWord(self._policies, self.brief.failure, lambda: self._who_is_there(ports))
+        return Ladder(self.brief, ports, lambda text: self.say(ports, text), dump)
+
+    def _who_is_there(self, ports: Ports) -> Collection[str] | None:
+        """Return the policies that have servers on the host; None where Nova does not say at once."""
+        hasty = replace(self.brief, settings=replace(self.brief.settings, patience=0.0))
+        try:
+            service = ports.cloud.host_service(self.brief.host)
+            plan = MakePlan(hasty, self._policies).made(ports, service.zone if service else "")
+        except CloudError:
+            return None
+        return {server.policy for server in plan.servers}
 
     def _page(self, ports: Ports, ladder: Ladder) -> None:
         """Tell those whom the ladder names; in the first attempt only, so that retries are silent."""

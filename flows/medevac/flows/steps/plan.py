@@ -25,15 +25,18 @@ class MakePlan(Step):
 
     def execute(self, *, ports: Ports, service: Any, **_: object) -> Any:  # noqa: ANN401 - JSON
         """Return the plan.  It only reads: a second run before it is stored changes nothing."""
-        host, cloud = self.brief.host, ports.cloud
-        zone = from_plain(HostService, service, "result of survey").zone
-        records = self.patiently(ports, lambda: cloud.evacuations_from(host))
+        plan = self.made(ports, from_plain(HostService, service, "result of survey").zone)
+        self._tell(ports, plan)
+        return to_plain(plan)
+
+    def made(self, ports: Ports, zone: str) -> Plan:
+        """Return the plan as it would be now, for a host in *zone*."""
+        cloud = ports.cloud
+        records = self.patiently(ports, lambda: cloud.evacuations_from(self.brief.host))
         servers = self.servers(ports)
         around = self._look_around(ports, zone, servers)
         able = self.patiently(ports, lambda: abilities(cloud, servers))
-        plan = make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records, able))
-        self._tell(ports, plan)
-        return to_plain(plan)
+        return make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records, able))
 
     def servers(self, ports: Ports) -> tuple[Server, ...]:
         """Return the servers that are concerned."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medevac.core.errors import FencingError
-from medevac.core.evidence import FENCED, FenceEvidence
+from medevac.core.evidence import FENCED, KDUMP, FenceEvidence
 from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.device import read_secret
 from medevac.workers.fencing.patterns import covered
@@ -105,24 +105,23 @@ class CommandMeans:
 class KdumpMeans:
     """A program that knows whether a host writes its crash dump: it is left alone until that is done."""
 
-    def __init__(self, hosts: Sequence[str], program: Program, *, proves: bool) -> None:
-        """Run *program* for *hosts*; with *proves*, a host that dumps counts as off: its guests are gone."""
+    suffices = False
+
+    def __init__(self, hosts: Sequence[str], program: Program) -> None:
+        """Run *program* for *hosts*."""
         self._hosts = tuple(hosts)
         self._program = program
-        self.suffices = False
-        self._proves = proves
 
     def covers(self, host: str) -> bool:
         """Tell whether *host* is one of ours."""
         return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
-        """Ask whether it dumps; while it does, the ladder waits here."""
+        """Ask whether it dumps; while it does, the ladder waits here, unless policies take that for proof."""
         state, detail = self._program.ask("kdump", case, ("dumping", "finished", "none"))
-        if state == "dumping" and self._proves:
-            return Answer(FenceEvidence(case.host, case.now, f"kdump:{self._program.name}", "kdump", detail))
         if state == "dumping":
-            return Answer(words="it still writes its crash dump")
+            dumping = FenceEvidence(case.host, case.now, f"kdump:{self._program.name}", KDUMP, detail)
+            return Answer(words="it still writes its crash dump", dumping=dumping)
         words = "it has written its crash dump" if state == "finished" else "it writes no crash dump"
         return Answer(words=words, final=True)
 
