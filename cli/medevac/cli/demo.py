@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -12,6 +13,13 @@ from medevac.sandbox.demo.play import play
 from medevac.sandbox.demo.story import Options
 
 _DEFAULTS = Options()
+
+
+def _in_a_folder(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Return *value* if a file can be made there: the report comes when the demo is over, too late to find out."""
+    if value is not None and not os.access(value.parent, os.W_OK | os.X_OK):
+        raise click.BadParameter(f"there is no folder {str(value.parent)!r} that can be written to.")
+    return value
 
 
 @click.command()
@@ -60,7 +68,11 @@ _DEFAULTS = Options()
     help="Seconds of silence after which another conductor takes over; 8 outside the demo.",
 )
 @click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file too."
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_in_a_folder,
+    help="Write the report to this file too.",
 )
 @click.option("--keep", is_flag=True, help="Leave the site up until Ctrl-C, and say how to look around.")
 @click.option("--plain", is_flag=True, help="Lines of text, even in a terminal.")

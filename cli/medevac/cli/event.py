@@ -15,6 +15,7 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
 from medevac.cli import options, output
+from medevac.cli.groups import Group
 from medevac.cli.zookeeper import PATIENCE, store
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
@@ -43,7 +44,7 @@ class Unreadable:
     malformed: str
 
 
-@click.group()
+@click.group(cls=Group)
 def group() -> None:
     """Say and see what was seen."""
 

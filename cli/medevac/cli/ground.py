@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from medevac.cli.options import DEFAULT_SITE
 from medevac.core.errors import NotFoundError
 from medevac.flows.dumping import DumpWord
 from medevac.flows.policy.language import FAILURES, HOST_DOWN, Policy, PolicySet
@@ -74,7 +73,7 @@ def ground(site_file: Path | None, policies: Path | None, failure: str) -> Itera
 
     Raises ProblemsError for files with errors, CloudNotConfiguredError when the cloud is not described.
     """
-    site = read_site(site_file or (DEFAULT_SITE if DEFAULT_SITE.exists() else None))
+    site = read_site(site_file)
     found: PolicySet = read_policies(policies or site.policies)
     session = open_session(site.cloud or None)
     cloud = NovaCloud(session)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from medevac.cli import incident_orders, options, output
+from medevac.cli.groups import Group
 from medevac.cli.incident_ack import ack
 from medevac.cli.zookeeper import store
 from medevac.core.incident import Incident, IncidentState
@@ -18,7 +19,7 @@ from medevac.workers.brakes import view
 from medevac.workers.brakes.view import HeldOne
 
 
-@click.group()
+@click.group(cls=Group)
 def group() -> None:
     """See what failed, and where its recovery stands."""
 
@@ -64,8 +65,9 @@ def show(incident_id: str, zookeeper: str, as_json: bool) -> None:
         return
     _head(incident, waits)
     click.echo("\nTimeline (seconds after it was seen)")
+    width = max((len(entry.step) for entry in journal), default=0)
     for entry in journal:
-        click.echo(f"  {entry.at - incident.opened_at:+9.3f}  {entry.step:<22} {entry.text}")
+        output.entry(f"  {entry.at - incident.opened_at:+9.3f}  {entry.step:<{width}}  ", entry.text)
     if report is not None:
         _report(report)
 
@@ -78,18 +80,18 @@ def _state(incident: Incident, waits: HeldOne | None) -> str:
 
 def _head(incident: Incident, waits: HeldOne | None) -> None:
     click.echo(f"{incident.id}: {_state(incident, waits)}")
-    click.echo(f"  {incident.reason}")
+    output.say(incident.reason, 2)
     if waits:
         again = f", looked at again at {output.moment(waits.again_at)}" if waits.again_at else ""
         if waits.reason != incident.reason:
-            click.echo(f"  {waits.reason}")
-        click.echo(f"  set going by {waits.released_by}{again}")
+            output.say(waits.reason, 2)
+        output.say(f"set going by {waits.released_by}{again}", 2)
     click.echo(f"  seen at {output.moment(incident.opened_at)}, attempt {incident.attempt}")
     proof = incident.evidence
     said = f"{proof.detail}, on the word of {proof.source}, at {output.moment(proof.at)}" if proof else "none yet"
     if proof and proof.confirmed_by:
         said += f", confirmed by {', '.join(proof.confirmed_by)}"
-    click.echo(f"  evidence that {incident.subject.name} is off: {said}")
+    output.say(f"evidence that {incident.subject.name} is off: {said}", 2)
 
 
 def _report(report: Mapping[str, Any]) -> None:

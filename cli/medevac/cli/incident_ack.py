@@ -7,7 +7,7 @@ import time
 
 import click
 
-from medevac.cli import options
+from medevac.cli import options, output
 from medevac.cli.zookeeper import PATIENCE, store
 from medevac.core.errors import MedevacError
 from medevac.core.event import Event, EventKind, SubjectKind, new_event_id
@@ -48,7 +48,7 @@ def ack(incident_id: str, fenced: bool, by: str, why: str, zookeeper: str) -> No
     event = Event(new_event_id(now), EventKind.HOST_FENCED, incident.subject, SOURCE, platform.node(), now, facts)
     with Poster(zookeeper, PATIENCE) as poster:
         poster.post(event)
-    click.echo(f"Noted: {incident.subject.name} is off on the word of {by} ({why}).")
+    output.say(f"Noted: {incident.subject.name} is off on the word of {by} ({why}).")
     click.echo(f"What becomes of it: medevac incident show {incident.id}")
 
 

@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 import click
 from kazoo.client import KazooClient
 
-from medevac.cli import options
+from medevac.cli import exits, options, output
 from medevac.cli.moments import who
 from medevac.cli.zookeeper import store
 from medevac.core.errors import MedevacError, StoreUnreachableError
 from medevac.workers.brakes import orders
 from medevac.workers.brakes.orders import Given
-
-PROBLEMS = 1
 
 _incidents = click.argument("incident_ids", metavar="INCIDENT...", nargs=-1, required=True)
 _why = click.option("--why", required=True, help="Why, for the journal of the incident.")
@@ -66,10 +64,10 @@ def _give(
     with store(zookeeper) as client:
         for incident_id in incident_ids:
             try:
-                click.echo(f"{incident_id}: {order(client, incident_id, said)}.")
+                output.say(f"{incident_id}: {order(client, incident_id, said)}.")
             except StoreUnreachableError:
                 raise
             except MedevacError as error:
-                failed = PROBLEMS
-                click.echo(f"medevac: {error}", err=True)
+                failed = exits.PROBLEMS
+                output.complain(str(error))
     return failed

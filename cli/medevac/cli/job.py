@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from medevac.cli import options, output
+from medevac.cli.groups import Group
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
 from medevac.workers import board_view
 
 
-@click.group()
+@click.group(cls=Group)
 def group() -> None:
     """See what is on the job board, and who works on it."""
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
-from medevac.cli import options, output, pacemaker_agent
+from medevac.cli import exits, options, output, pacemaker_agent
+from medevac.cli.groups import Group
 from medevac.core.errors import MedevacError
 from medevac.core.wire import to_plain
 from medevac.triggers import reconcile as reconciliation
-from medevac.triggers.pacemaker_command import ClusterUnreachableError, ask, status
+from medevac.triggers.pacemaker_command import ask, status
 from medevac.triggers.pacemaker_configuration import (
     ALERT,
     CONFIGURATION_FILE,
@@ -32,36 +30,18 @@ from medevac.triggers.settings import settings_from
 
 AGENT = "/opt/medevac/bin/medevac-alert"
 MEMORY = Path("/var/lib/medevac/reconcile.json")
-PROBLEMS = 1
-UNREACHABLE = 3
 _PATIENCE = 10.0
 _RECONCILE_LIMIT = 45.0
 """Seconds for everything that ZooKeeper is asked; the timer comes every minute."""
-
-P = ParamSpec("P")
 
 _as_user = click.option(
     "--user", default=pacemaker_agent.USER, show_default=True, help="As whom Pacemaker runs alert agents."
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def group() -> None:
     """Connect a Pacemaker cluster: run these on a full cluster node."""
-
-
-def _reaching(command: Callable[P, int]) -> Callable[P, int]:
-    """Turn a cluster that does not answer into the exit code of everything that cannot be reached."""
-
-    @functools.wraps(command)
-    def run(*arguments: P.args, **named: P.kwargs) -> int:
-        try:
-            return command(*arguments, **named)
-        except ClusterUnreachableError as error:
-            click.echo(f"medevac: {error}", err=True)
-            return UNREACHABLE
-
-    return run
 
 
 @group.command()
@@ -70,7 +50,6 @@ def _reaching(command: Callable[P, int]) -> Callable[P, int]:
 @click.option("--test/--no-test", default=True, show_default=True, help="Post a test event through the agent.")
 @_as_user
 @options.zookeeper
-@_reaching
 def install(agent: str, config: str, test: bool, user: str, zookeeper: str) -> int:
     """Write the alert into the cluster's configuration, and prove that events arrive."""
     configuration = _configuration()
@@ -98,7 +77,6 @@ def _write(configuration: Configuration, alert: str) -> None:
 
 
 @group.command()
-@_reaching
 def remove() -> int:
     """Take the alert out of the cluster's configuration; others stay."""
     if _configuration().alert() is None:
@@ -113,7 +91,6 @@ def remove() -> int:
 @click.option("--test", is_flag=True, help="Post a test event through the agent, and wait for it to arrive.")
 @_as_user
 @options.as_json
-@_reaching
 def check(test: bool, user: str, as_json: bool) -> int:
     """Check alert, agent, fencing and monitors; exit 1 when something would fail at 3 a.m."""
     configuration = _configuration()
@@ -122,7 +99,7 @@ def check(test: bool, user: str, as_json: bool) -> int:
     if alert is not None:
         advice += _try(alert, user, test=test)
     _show(advice, as_json=as_json)
-    return PROBLEMS if any(each.grave for each in advice) else 0
+    return exits.PROBLEMS if any(each.grave for each in advice) else 0
 
 
 def _try(alert: Alert, user: str, *, test: bool) -> list[Advice]:
@@ -157,7 +134,6 @@ def _show(advice: list[Advice], *, as_json: bool) -> None:
 )
 @options.zookeeper
 @options.as_json
-@_reaching
 def reconcile(state: Path, zookeeper: str, as_json: bool) -> int:
     """Post what the cluster's records say and no alert told; a timer runs it on every full node."""
     memory = reconciliation.read_memory(state)
@@ -182,5 +158,5 @@ def _services(seen: Status, memory: reconciliation.Memory, now: float) -> Servic
     """Return what is failed; which resources are services, the agent's own settings say."""
     settings = settings_from(os.environ)
     if settings.complaint:
-        click.echo(f"medevac: {settings.complaint}", err=True)
+        output.complain(settings.complaint)
     return find_services(seen, memory, settings.services, reporter=os.uname().nodename, now=now)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from medevac.cli.options import DEFAULT_SITE
 from medevac.core.errors import MedevacError
 from medevac.workers.brakes import domains
 from medevac.workers.brakes.marks import Place
@@ -34,8 +33,7 @@ def check(scope: str, site_file: Path | None) -> None:
 
 
 def _places(site_file: Path | None) -> Sequence[Place]:
-    path = site_file or (DEFAULT_SITE if DEFAULT_SITE.exists() else None)
-    site = read_site(path) if path else None
+    site = read_site(site_file) if site_file else None
     settings = site.brakes if site else BrakeSettings()
     cloud = nova.connect((site.cloud or None) if site else None)
     aggregates = cloud.aggregates()

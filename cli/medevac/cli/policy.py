@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from medevac.cli.root import Entry, LazyGroup
+from medevac.cli.groups import Entry, Group
 
 ENTRIES = {
     "check": Entry("medevac.cli.policy_check:command", "Tell everything that is wrong with policy files.", "worker"),
@@ -17,6 +17,6 @@ ENTRIES = {
 }
 
 
-@click.group(cls=LazyGroup, entries=ENTRIES)
+@click.group(cls=Group, entries=ENTRIES)
 def group() -> None:
     """Check, try and explain the files that say what shall be recovered how."""

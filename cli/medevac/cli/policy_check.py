@@ -8,18 +8,13 @@ from pathlib import Path
 
 import click
 
-from medevac.cli import output
+from medevac.cli import exits, options, output
 from medevac.core.errors import CloudUnavailableError
 from medevac.core.wire import to_plain
 from medevac.flows.policy.grammar import Draft
 from medevac.flows.policy.language import Leave
 from medevac.flows.policy.problems import Problem, Severity
 from medevac.flows.policy.reader import SUFFIXES, Review, review_policies
-
-PROBLEMS = 1
-"""Exit code: there are errors."""
-UNREACHABLE = 3
-"""Exit code: the cloud did not answer; what else is wrong was told."""
 
 
 @click.command("check")
@@ -36,7 +31,7 @@ UNREACHABLE = 3
     help="Also check names of zones, hosts, aggregates, projects, servers and flavors against the cloud; it is only "
     "read. Which cloud: as the site file says, or OS_CLOUD.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+@options.as_json
 def command(paths: tuple[Path, ...], site_file: Path | None, *, cloud: bool, as_json: bool) -> None:
     """Tell everything that is wrong with policy files, or directories of them.
 
@@ -52,11 +47,11 @@ def command(paths: tuple[Path, ...], site_file: Path | None, *, cloud: bool, as_
     else:
         click.echo(_text(reviews))
     if silent:
-        click.echo(f"medevac: names were not checked against the cloud: {silent}", err=True)
+        output.complain(f"names were not checked against the cloud: {silent}")
     if any(review.failed for review in reviews):
-        sys.exit(PROBLEMS)
+        sys.exit(exits.PROBLEMS)
     if silent:
-        sys.exit(UNREACHABLE)
+        sys.exit(exits.UNREACHABLE)
 
 
 def _around(reviews: Sequence[Review], site_file: Path | None, *, cloud: bool) -> tuple[list[Review], str]:

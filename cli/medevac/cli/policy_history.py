@@ -25,9 +25,7 @@ def group(context: click.Context, zookeeper: str | None, as_json: bool) -> None:
     """List the policy sets that have decided about incidents, since when, and about which."""
     if context.invoked_subcommand is not None:
         return
-    if not zookeeper:
-        raise click.UsageError("missing option '--zookeeper' (env var: 'MEDEVAC_ZOOKEEPER')")
-    with store(zookeeper) as client:
+    with store(options.zookeeper_address(context, zookeeper)) as client:
         kept = policy_history.read_all(client)
         used = policy_history.users(client)
     if as_json:

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import click
 
-from medevac.cli import options, output, plan_text, room
+from medevac.cli import exits, options, output, plan_text, room
 from medevac.cli.ground import Ground, failure_option, ground, policies_option
 from medevac.core.errors import MedevacError, NotFoundError
 from medevac.flows.picture import picture
 from medevac.flows.preview import Preview
 
-PROBLEMS = 1
-"""Exit code: something would be held, or left against its owner's wish, or would find no room."""
 _DRAWING = 30.0
 """Seconds for Graphviz."""
 
@@ -60,7 +58,7 @@ def command(
     else:
         click.echo("\n\n".join([*(view.text() for view in views), f"Room\n{room.text(outlook)}"]))
     if any(view.troubled for view in views) or (isinstance(outlook, room.Outlook) and not outlook.fit.fits):
-        sys.exit(PROBLEMS)
+        sys.exit(exits.PROBLEMS)
 
 
 def _dying(found: Ground, hosts: str, zone: str | None) -> list[str]:

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import click
 
-from medevac.cli import options, output
+from medevac.cli import exits, options, output
 from medevac.core.wire import to_plain
 from medevac.sandbox.expectations.runner import Result, run
-
-PROBLEMS = 1
-"""Exit code: an expectation was not met, or could not be tried."""
 
 
 @click.command("test")
@@ -36,7 +33,7 @@ def command(paths: tuple[Path, ...], as_json: bool) -> None:
     else:
         click.echo(_count(results))
     if not all(result.met for result in results):
-        sys.exit(PROBLEMS)
+        sys.exit(exits.PROBLEMS)
 
 
 def _plain(result: Result) -> dict[str, object]:

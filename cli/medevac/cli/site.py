@@ -7,7 +7,8 @@ import collections
 import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from medevac.cli import options, output, site_brakes
+from medevac.cli import exits, options, output, site_brakes
+from medevac.cli.groups import Group
 from medevac.cli.site_fencing import fencing
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
@@ -16,7 +17,7 @@ from medevac.workers.fencing import rounds
 from medevac.workers.status import SiteStatus, look
 
 
-@click.group()
+@click.group(cls=Group)
 def group() -> None:
     """See how the site stands, and tell it of work to come."""
 
@@ -41,7 +42,7 @@ def status(zookeeper: str, as_json: bool, prometheus: bool) -> int:
         output.as_json({**to_plain(found), "problems": list(found.problems)})
     else:
         _show(found)
-    return 1 if found.problems else 0
+    return exits.PROBLEMS if found.problems else 0
 
 
 def metrics(found: SiteStatus) -> str:
@@ -97,7 +98,7 @@ def _held(found: BrakeView) -> None:
 
 def _show(found: SiteStatus) -> None:
     for problem in found.problems:
-        click.echo(f"PROBLEM: {problem}")
+        output.say(f"PROBLEM: {problem}")
     if not found.problems:
         click.echo("All is well.")
     click.echo()

@@ -54,9 +54,9 @@ def disarm(
     with store(zookeeper) as client:
         marks.put(client, mark)
         begun = [row.incident for row in board_view.jobs(client) if row.claims]
-    click.echo(f"{mark}, {ending(mark.until)}.")
+    output.say(f"{mark}, {ending(mark.until)}.")
     if begun:
-        click.echo(f"Under way, and finished first where they are in {scope}: {', '.join(begun)}")
+        output.say(f"Under way, and finished first where they are in {scope}: {', '.join(begun)}")
 
 
 @click.command()
@@ -71,7 +71,7 @@ def arm(zookeeper: str, scope: str, by: str) -> None:
         if not marks.remove(client, layout.disarm(scope)):
             raise NotMarkedError(_nothing(scope, known))
         going = set_going(client, lambda each: each.held_by == "disarm", f"armed by {by}: judged anew", now)
-    click.echo(f"{scope} is armed. {_judged(going)}")
+    output.say(f"{scope} is armed. {_judged(going)}")
 
 
 @click.command()
@@ -110,7 +110,7 @@ def maintenance(
     mark = Maintenance(host, by, reason, now, until.at(now))
     with store(zookeeper) as client:
         marks.put(client, mark)
-    click.echo(f"{host} is in maintenance by {by} ({reason}), {ending(mark.until)}.")
+    output.say(f"{host} is in maintenance by {by} ({reason}), {ending(mark.until)}.")
 
 
 def _end(client: object, host: str, by: str) -> None:
@@ -122,7 +122,7 @@ def _end(client: object, host: str, by: str) -> None:
         f"maintenance ended by {by}: judged anew",
         time.time(),
     )
-    click.echo(f"The maintenance of {host} is over. {_judged(going)}")
+    output.say(f"The maintenance of {host} is over. {_judged(going)}")
 
 
 def _judged(going: Sequence[str]) -> str:

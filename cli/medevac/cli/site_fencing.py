@@ -8,14 +8,12 @@ from pathlib import Path
 
 import click
 
-from medevac.cli import options, output
+from medevac.cli import exits, options, output
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
 from medevac.workers.fencing.rounds import FencePath, paths, try_host
 from medevac.workers.ladders import fencer_of
 from medevac.workers.site import read_site
-
-PROBLEMS = 1
 
 
 @click.command()
@@ -37,7 +35,7 @@ def fencing(hosts: Sequence[str], now: bool, site_file: Path | None, zookeeper: 
         output.table(("HOST", "RUNG", "WORKS", "TRIED", "SAYS"), [row for path in found for row in _rows(path)])
     else:
         click.echo("No fence path has been tried yet: rounds are gone by the worker that leads triage (fence_rounds).")
-    return 0 if all(path.valid for path in found) else PROBLEMS
+    return 0 if all(path.valid for path in found) else exits.PROBLEMS
 
 
 def _known(hosts: Sequence[str], zookeeper: str) -> list[FencePath]:
@@ -48,8 +46,7 @@ def _known(hosts: Sequence[str], zookeeper: str) -> list[FencePath]:
 def _tried(hosts: Sequence[str], site_file: Path | None) -> list[FencePath]:
     if not hosts:
         raise click.UsageError("Name the hosts that are to be tried, as Nova does.")
-    default = options.DEFAULT_SITE if options.DEFAULT_SITE.exists() else None
-    fencer = fencer_of(read_site(site_file or default))
+    fencer = fencer_of(read_site(site_file))
     return [try_host(fencer, host, time.time()) for host in hosts]
 
 

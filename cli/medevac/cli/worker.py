@@ -7,22 +7,14 @@ from pathlib import Path
 
 import click
 
+from medevac.cli import options
 from medevac.workers.site import read_site
 from medevac.workers.worker import Roles, Worker
 from medevac.workers.zookeeper import SESSION_TIMEOUT
 
-DEFAULT_SITE = Path("/etc/medevac/medevac.yaml")
-
 
 @click.command()
-@click.option(
-    "--site",
-    "site_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="MEDEVAC_SITE",
-    show_envvar=True,
-    help=f"The site file; {DEFAULT_SITE} where it exists.",
-)
+@options.site_file
 @click.option(
     "--role",
     type=click.Choice(["both", "triage", "conductor"]),
@@ -49,8 +41,6 @@ def command(site_file: Path | None, role: str, session_timeout: float, verbose: 
     )
     for noisy in () if verbose else ("kazoo", "taskflow", "keystoneauth", "stevedore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    if site_file is None and DEFAULT_SITE.exists():
-        site_file = DEFAULT_SITE
     roles = Roles(
         triage=role in ("both", "triage"), conductor=role in ("both", "conductor"), session_timeout=session_timeout
     )

@@ -16,7 +16,11 @@ class MalformedDocumentError(MedevacError):
     """A stored document could not be read back: it is not what this version of medevac writes."""
 
 
-class StoreUnreachableError(MedevacError):
+class UnreachableError(MedevacError):
+    """Somebody did not answer. What was asked may be asked again."""
+
+
+class StoreUnreachableError(UnreachableError):
     """ZooKeeper did not answer in time. Check that its servers run and that --zookeeper names them."""
 
 
@@ -40,7 +44,7 @@ class CloudNotConfiguredError(CloudError):
     """No cloud is configured. Set OS_CLOUD to a name in clouds.yaml, or the OS_* variables (source your openrc)."""
 
 
-class CloudUnavailableError(CloudError):
+class CloudUnavailableError(CloudError, UnreachableError):
     """The cloud did not answer, and the call was certainly not carried out or is safe to repeat."""
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
 from medevac.cli.root import COMMANDS, root, run
-from medevac.core.errors import FencingError, MedevacError, StoreUnreachableError
+from medevac.core.errors import CloudUnavailableError, FencingError, MedevacError, StoreUnreachableError
 
 LISTED = root.list_commands(click.Context(root))
 
@@ -51,7 +52,20 @@ def test_every_listed_sub_command_can_be_loaded(name: str, capsys: pytest.Captur
 def test_a_sub_command_that_comes_near_is_proposed(capsys: pytest.CaptureFixture[str]) -> None:
     near = LISTED[0][:-1]
     assert run([near]) == 2
-    assert f"Did you mean {LISTED[0]}" in capsys.readouterr().err
+    assert f"Did you mean {LISTED[0]!r}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["event", "incident", "job", "pacemaker", "policy", "site"])
+def test_the_list_of_a_group_cuts_no_sentence_short(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert "...\n" not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_the_demo_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", "--json", str(tmp_path / "gone" / "report.json")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
 
 
 def test_an_unknown_sub_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,6 +94,7 @@ def test_without_its_library_a_sub_command_says_which_extra_brings_it() -> None:
         (FencingError("the device of compute-1 refused"), 1),
         (MedevacError("no such job"), 1),
         (StoreUnreachableError("no answer from 127.0.0.1:1"), 3),
+        (CloudUnavailableError("no answer from Nova"), 3),
     ],
 )
 def test_a_foreseeable_error_is_one_line_and_an_exit_code(

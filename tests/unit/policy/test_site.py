@@ -99,7 +99,7 @@ def test_the_environment_alone_is_enough() -> None:
 
 
 def test_without_a_file_and_an_environment_it_is_said_what_is_missing() -> None:
-    with pytest.raises(ProblemsError, match="environment: 'zookeeper' is missing"):
+    with pytest.raises(ProblemsError, match="no site file: 'zookeeper' is missing in the environment"):
         read_site(None, {})
 
 

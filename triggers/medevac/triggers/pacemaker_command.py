@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 
-from medevac.core.errors import MedevacError
+from medevac.core.errors import UnreachableError
 from medevac.triggers.pacemaker_status import Status, parse_status
 
 LIMIT = 30.0
 """Seconds for one command; they answer within one unless the cluster is electing."""
+_REMEDY = "Run this on a full cluster node, as root or hacluster, while Pacemaker runs."
 
 
-class ClusterUnreachableError(MedevacError):
-    """The cluster did not answer. Run this on a full cluster node, as root or hacluster, while Pacemaker runs."""
+class ClusterUnreachableError(UnreachableError):
+    """The cluster did not answer."""
 
 
 def ask(*command: str, limit: float = LIMIT) -> str:
@@ -25,12 +26,14 @@ def ask(*command: str, limit: float = LIMIT) -> str:
             command, capture_output=True, text=True, timeout=limit, check=False, stdin=subprocess.DEVNULL
         )
     except FileNotFoundError as error:
-        raise ClusterUnreachableError(f"{command[0]} is not installed here: run this on a full cluster node") from error
+        raise ClusterUnreachableError(f"{command[0]} is not installed here. {_REMEDY}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ClusterUnreachableError(f"{command[0]} did not answer: {error}") from error
+        raise ClusterUnreachableError(f"{command[0]} did not answer: {error}. {_REMEDY}") from error
     if ended.returncode != 0:
         said = " ".join((ended.stderr or ended.stdout).split())[-300:]
-        raise ClusterUnreachableError(f"{command[0]} failed ({ended.returncode}): {said or 'it did not say why'}")
+        raise ClusterUnreachableError(
+            f"{command[0]} failed ({ended.returncode}): {said or 'it did not say why'}. {_REMEDY}"
+        )
     return ended.stdout
 
 

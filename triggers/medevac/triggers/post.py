@@ -108,7 +108,8 @@ class Poster:
             except KazooException:
                 # A connection that broke under the request, or a server that is not ready: the same id again.
                 time.sleep(min(_PAUSE, max(0.0, end - time.monotonic())))
-        raise StoreUnreachableError(f"ZooKeeper at {self.address or '(no address)'} did not answer in time")
+        message = f"ZooKeeper at {self.address or '(no address)'} did not answer in time. Check that its servers run."
+        raise StoreUnreachableError(message)
 
     def _no_intake(self) -> IntakeMissingError:
         return IntakeMissingError(f"ZooKeeper at {self.address} has no {layout.EVENTS}: start a worker there once")

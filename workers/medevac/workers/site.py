@@ -137,11 +137,25 @@ def read_site(path: Path | None, environ: Mapping[str, str] = os.environ) -> Sit
     return site
 
 
+def zookeeper_of(path: Path) -> str:
+    """Return what the site file *path* says of ZooKeeper, empty when nothing; errors elsewhere in it do not matter.
+
+    Raises ProblemsError when the file cannot be read.
+    """
+    text, problems = load(path)
+    problems.lines_shown = False  # secrets may stand in a file that nobody has checked
+    node = compose(text, problems)
+    if not isinstance(node, Entries):
+        raise ProblemsError(problems.listed())
+    found = (entry.value for entry in node.entries if entry.key.value == "zookeeper")
+    return next((value.value for value in found if isinstance(value, Text)), "")
+
+
 def review_site(path: Path | None, environ: Mapping[str, str] = os.environ) -> tuple[Site | None, Problems]:
     """Return what `read_site` would, to be used only if the problems have no error, and the problems."""
     if path is None:
-        problems = Problems("environment")
-        return _bound(Entries((), WHOLE_FILE), Path(), problems, environ), problems
+        problems = Problems("no site file")
+        return _bound(Entries((), WHOLE_FILE), Path(), problems, environ, "the environment (MEDEVAC_...)"), problems
     text, problems = load(path)
     problems.lines_shown = False  # until it is known that no secret stands in the file
     node = compose(text, problems)
@@ -151,7 +165,9 @@ def review_site(path: Path | None, environ: Mapping[str, str] = os.environ) -> t
     return _bound(node, path.parent, problems, environ), problems
 
 
-def _bound(node: Node, folder: Path, problems: Problems, environ: Mapping[str, str]) -> Site | None:
+def _bound(
+    node: Node, folder: Path, problems: Problems, environ: Mapping[str, str], what: str = "the site file"
+) -> Site | None:
     binder = Binder(
         problems,
         readers={
@@ -164,7 +180,7 @@ def _bound(node: Node, folder: Path, problems: Problems, environ: Mapping[str, s
             Path: lambda binder, node, path: _path(binder, node, path, folder),
         },
     )
-    site = binder.read_dataclass(Site, _overridden(node, environ), (), "the site file")
+    site = binder.read_dataclass(Site, _overridden(node, environ), (), what)
     if site:
         _check_zookeeper(site, binder)
         check_pages(site.fencing, site.fence_rounds, site.notify, binder)

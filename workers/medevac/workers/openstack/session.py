@@ -104,7 +104,7 @@ def _configured(cloud: str | None) -> CloudRegion:
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             found = OpenStackConfig(app_name=AGENT, app_version=version(AGENT)).get_one(cloud)
     except (openstack.exceptions.ConfigException, keystone.AuthPluginException) as error:
-        message = f"{wanted}: {error}. {CloudNotConfiguredError.__doc__}"
+        message = f"{wanted}: {str(error).rstrip('.')}. {CloudNotConfiguredError.__doc__}"
         raise CloudNotConfiguredError(message) from error
     kind = str(found.config.get("auth_type", ""))
     missing = [key for key in _NEEDED.get(kind, ()) if not found.config.get("auth", {}).get(key)]
