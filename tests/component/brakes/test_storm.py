@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from medevac.core import layout
 from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model import machines
+from medevac.workers import board_view
 from medevac.workers.brakes import marks, orders
 from tests.component.brakes.conftest import MakeYard
 from tests.component.brakes.yard import Yard
@@ -129,6 +131,69 @@ def test_alerts_that_come_a_second_apart_are_one_storm(make_yard: MakeYard) -> N
         yard.bench.pass_time(1)
     assert yard.going() == ["az1-c1", "az1-c2"]
     assert {yard.incident(host).held_by for host in yard.held()} == {"breaker"}
+
+
+def claim(yard: Yard, host: str) -> None:
+    """Let a conductor have claimed the job of *host*, and have lost it since."""
+    row = board_view.find(yard.client, f"host.down:{host}:1")
+    path = f"{layout.BOARD}/{row.id}"
+    yard.client.set(path, yard.client.get(path)[0])
+
+
+def test_a_storm_takes_back_the_jobs_that_nobody_has_begun_and_lets_them_go_one_after_another(
+    make_yard: MakeYard,
+) -> None:
+    yard = make_yard()
+    for host in ("az1-c1", "az1-c2"):
+        yard.lose(host)
+    assert yard.bench.jobs == 2
+    claim(yard, "az1-c1")
+    yard.lose("az1-c3")
+    yard.later(0)
+    assert yard.going() == ["az1-c1"], "what was begun is finished"
+    assert yard.bench.jobs == 1
+    taken = yard.incident("az1-c2")
+    assert (taken.state, taken.held_by) == (IncidentState.HELD, "breaker")
+    assert "taken back, nobody had begun it; held by breaker: 3 of the 10 hosts" in yard.bench.journal(taken.id)
+    for number in (2, 3):
+        yard.later(101)
+        assert len(yard.going()) == number
+        yard.later(3)
+        assert len(yard.going()) == number, "what was let go again is left on the board"
+    with yard.conducting():
+        assert {yard.over(host).state for host in ("az1-c1", "az1-c2", "az1-c3")} == {IncidentState.RECOVERED}
+
+
+def test_of_jobs_that_nobody_has_begun_a_storm_leaves_the_first_on_the_board(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    for host in ("az1-c1", "az1-c2", "az1-c3"):
+        yard.lose(host)
+    yard.later(0)
+    assert yard.going() == ["az1-c1"]
+    assert yard.held() == ["az1-c2", "az1-c3"]
+
+
+def test_our_blindness_takes_back_what_nobody_has_begun_until_we_see_again(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    yard.lose("az1-c1")
+    with yard.bench.site.world.settled() as world:
+        world.control["nova-scheduler"] = False
+    yard.later(120)
+    assert yard.bench.jobs == 0
+    assert yard.incident("az1-c1").reason.startswith("no nova-scheduler is up")
+    with yard.bench.site.world.settled() as world:
+        world.control["nova-scheduler"] = True
+    yard.later(60)
+    assert yard.going() == ["az1-c1"]
+
+
+def test_a_job_that_an_operator_released_is_not_taken_back(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=4)
+    yard.lose(*zone(4))
+    orders.release(yard.client, "host.down:az1-c2:1", yard.said("the rack burnt down"))
+    for _ in range(3):
+        yard.later(5)
+        assert yard.going() == ["az1-c2"]
 
 
 def test_a_whole_zone_is_stopped_and_a_successor_of_the_leader_stays_with_that(make_yard: MakeYard) -> None:

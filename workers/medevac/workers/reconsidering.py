@@ -20,6 +20,7 @@ from medevac.workers.desk import Desk
 from medevac.workers.incidents import OpenOnes, Stored
 from medevac.workers.opening import again, end, supersede_all
 from medevac.workers.opinion import Opinion, Stand
+from medevac.workers.recalling import recall
 from medevac.workers.ruling import rule
 from medevac.workers.telling import Teller
 from medevac.workers.zookeeper import commit
@@ -58,6 +59,8 @@ class Reconsidering:
         open_incidents = self._open_ones.read()
         for death, parts in self._cases.host_down.parts(open_incidents).items():
             supersede_all(self._desk, parts, death)
+        if recall(self._desk, open_incidents):
+            open_incidents = self._open_ones.read()
         held = [each for each in open_incidents if each.incident.state is IncidentState.HELD]
         timed = [each for each in held if each.incident.again_at > 0]
         now = self._desk.clock.now()

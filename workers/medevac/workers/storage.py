@@ -6,6 +6,8 @@ as one runs again the storage is back, and the others follow.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from medevac.core.event import EventKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.flows.ports import HostService
@@ -56,6 +58,10 @@ class StorageBrake:
         if verdict.go:
             self._tried = incident.id
         return verdict
+
+    def recall(self, incident: Incident, service: HostService | None, unbegun: Collection[str]) -> Verdict:
+        """Ask the site's own brakes: what waits for its storage is held before it has a job."""
+        return self._desk.brakes.recall(incident, service, unbegun)
 
     def _hosts(self, incident: Incident, now: float) -> set[str]:
         """Return the hosts on which disks fail now."""

@@ -12,6 +12,7 @@ from kazoo.exceptions import NoNodeError
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, Subject, SubjectKind
+from medevac.core.handled import Outcome
 from medevac.core.wire import decode
 from medevac.workers.desk import NotYetError
 from medevac.workers.housekeeping import Retention, tidy
@@ -157,6 +158,8 @@ class Triage:
             log.exception("%s could not be handled; please report this", seen)
             return False
         log.info("%s: %s: %s", seen, handled.outcome, handled.reason)
+        if handled.outcome is Outcome.INCIDENT:
+            self._look_at = 0.0  # what was let go before may be part of the same storm
         return True
 
 

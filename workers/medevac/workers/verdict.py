@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +38,12 @@ class Brakes(Protocol):
         StoreUnreachableError when that cannot be told: the event stays, to be handled again.
         """
 
+    def recall(self, incident: Incident, service: HostService | None, unbegun: Collection[str]) -> Verdict:
+        """Tell whether *incident*, whose job nobody has begun, is to go on waiting on the board: it may be a storm now.
+
+        *unbegun* are the ids of incidents of whose jobs the same is true, and is not decided.  Raises as judge does.
+        """
+
 
 class NoBrakes:
     """The Brakes of a site that has none."""
@@ -44,4 +51,9 @@ class NoBrakes:
     def judge(self, incident: Incident, service: HostService | None) -> Verdict:
         """Let everything go."""
         del incident, service
+        return GO
+
+    def recall(self, incident: Incident, service: HostService | None, unbegun: Collection[str]) -> Verdict:
+        """Leave everything as it is."""
+        del incident, service, unbegun
         return GO

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 from kazoo.client import KazooClient
 
@@ -17,7 +18,7 @@ from medevac.workers.brakes.history import History, Ledger
 from medevac.workers.brakes.marks import Mode, Place
 from medevac.workers.brakes.orders import Order
 from medevac.workers.brakes.paging import Pager
-from medevac.workers.brakes.rules import Hold, Scene, Start
+from medevac.workers.brakes.rules import Domain, Hold, Scene, Start
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.verdict import GO, Verdict
 
@@ -65,6 +66,19 @@ class Brakes:
         Raises CloudUnavailableError or StoreUnreachableError when that cannot be told.
         """
         verdict = self._judged(incident, service)
+        self._pager.tell(incident, verdict)
+        return verdict
+
+    def recall(self, incident: Incident, service: HostService | None, unbegun: Collection[str]) -> Verdict:
+        """Judge once more *incident*, which was let go and which nobody has begun: what failed since may be a storm.
+
+        *unbegun* are the ids of incidents of which the same is true: that they were let go slows nobody down yet.
+        """
+        now = self._clock.now()
+        host = _host_of(incident)
+        facts = self._facts.read()
+        place = self._place(host, service, facts)
+        verdict = self._blind(host, facts, now) or self._overtaken(incident, place, facts, unbegun, now) or GO
         self._pager.tell(incident, verdict)
         return verdict
 
@@ -129,19 +143,33 @@ class Brakes:
             scene = self._scene(incident, facts, ledger, now)
             hold = self._held_back(incident, place, facts, scene)
             if hold is not None:
-                return Verdict(go=False, held_by=hold.by, reason=hold.reason, again_at=hold.again_at)
+                return _holding(hold)
             if self._let_go(incident, place, ledger, now):
                 return None
         reason = "another worker judges at the same time"
         return Verdict(go=False, held_by="cap", reason=reason, again_at=now + rules.SOON)
 
+    def _overtaken(
+        self, incident: Incident, place: Place, facts: Facts, unbegun: Collection[str], now: float
+    ) -> Verdict | None:
+        if incident.released or not history.risks_a_host(incident):
+            return None
+        ledger = self._history.ledger()
+        begun = tuple(start for start in ledger.starts if start.incident not in unbegun)
+        scene = self._scene(incident, facts, replace(ledger, starts=begun), now)
+        hold = rules.storm(place.host, self._around(place, facts, scene), scene, self._settings)
+        return None if hold is None else _holding(hold)
+
     def _held_back(self, incident: Incident, place: Place, facts: Facts, scene: Scene) -> Hold | None:
-        counted = rules.in_service(facts.services, scene.failed) | {place.host}
-        places = [each for each in facts.places if each.host in counted]
-        around = domains.around(place, places, self._settings)
+        around = self._around(place, facts, scene)
         hold = None if incident.released else rules.storm(place.host, around, scene, self._settings)
         dead = history.is_death(incident)
         return hold or rules.capped(scene, self._settings, dead=dead, fences=_fences(incident))
+
+    def _around(self, place: Place, facts: Facts, scene: Scene) -> Iterator[Domain]:
+        counted = rules.in_service(facts.services, scene.failed) | {place.host}
+        places = [each for each in facts.places if each.host in counted]
+        return domains.around(place, places, self._settings)
 
     def _scene(self, incident: Incident, facts: Facts, ledger: Ledger, now: float) -> Scene:
         past = self._history.past(now)
@@ -168,6 +196,10 @@ class Brakes:
 
 def _host_of(incident: Incident) -> str:
     return incident.host or incident.subject.name
+
+
+def _holding(hold: Hold) -> Verdict:
+    return Verdict(go=False, held_by=hold.by, reason=hold.reason, again_at=hold.again_at)
 
 
 def _fences(incident: Incident) -> bool:
