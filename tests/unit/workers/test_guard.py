@@ -13,7 +13,7 @@ from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.fencing.fencer import AgentFencer
-from medevac.workers.guard import guarded
+from medevac.workers.guard import ask_guard, guarded
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.session import open_session
 
@@ -55,6 +55,14 @@ def test_no_fence_agent_is_started_against_the_guard(tmp_path: Path) -> None:
     assert not trace.exists()
     assert fencer.is_off("h1") is not None
     assert trace.exists()
+
+
+def test_a_guard_within_another_is_asked_first_and_the_other_after_it() -> None:
+    asked: list[str] = []
+    with guarded(lambda: asked.append("outer")), guarded(lambda: asked.append("inner")):
+        ask_guard()
+    ask_guard()
+    assert asked == ["inner", "outer"]
 
 
 def test_a_guard_ends_with_its_context() -> None:

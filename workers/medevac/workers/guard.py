@@ -16,8 +16,17 @@ _guard: ContextVar[Callable[[], None]] = ContextVar("guard", default=lambda: Non
 
 @contextmanager
 def guarded(may_still: Callable[[], None]) -> Iterator[None]:
-    """Let *may_still*, which raises for no, be asked before everything that this thread sends meanwhile."""
-    token = _guard.set(may_still)
+    """Let *may_still*, which raises for no, be asked before everything that this thread sends meanwhile.
+
+    Whoever was to be asked before is asked too, after *may_still*.
+    """
+    outer = _guard.get()
+
+    def both() -> None:
+        may_still()
+        outer()
+
+    token = _guard.set(both)
     try:
         yield
     finally:

@@ -14,8 +14,9 @@ from typing import Any
 
 from kazoo import exceptions
 from kazoo.client import KazooClient
+from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol import serialization as wire
-from kazoo.protocol.states import KazooState, ZnodeStat
+from kazoo.protocol.states import EventType, KazooState, WatchedEvent, ZnodeStat
 
 EPHEMERAL, SEQUENCE = 1, 2
 """The flags of a create."""
@@ -23,6 +24,7 @@ ANY_VERSION = -1
 
 Hook = Callable[[Any], None]
 """Called with each request before it is carried out."""
+Watcher = Callable[[WatchedEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class MemoryZookeeper:
         self._clock = clock
         self._nodes: dict[str, Znode] = {"/": Znode(b"")}
         self._children: dict[str, set[str]] = {"/": set()}
+        self._watchers: dict[str, list[Watcher]] = {}
         self._sessions = itertools.count(1)
 
     def client(self, hook: Hook = lambda _: None) -> MemoryClient:
@@ -57,6 +60,25 @@ class MemoryZookeeper:
         """Remove what was to end with *session*."""
         for path in [path for path, node in self._nodes.items() if node.owner == session]:
             self._delete(wire.Delete(path, ANY_VERSION))
+
+    def answer(self, request: Any, session: int) -> Any:  # noqa: ANN401 - kazoo has no type hints
+        """Return what *request* gives, and tell those who watch what it changes; raise kazoo's exceptions.
+
+        Only changes of children are told of: what is watched otherwise, the processes of a play look at themselves.
+        """
+        result = self.carry_out(request, session)
+        if isinstance(request, wire.GetChildren | wire.GetChildren2) and request.watcher:
+            self._watchers.setdefault(request.path, []).append(request.watcher)
+        operations = request.operations if isinstance(request, wire.Transaction) else [request]
+        refused = isinstance(result, list) and any(isinstance(each, exceptions.KazooException) for each in result)
+        for operation in operations if not refused else ():
+            if isinstance(operation, wire.Create | wire.Create2 | wire.Delete):
+                self._tell(_parent(operation.path))
+        return result
+
+    def _tell(self, path: str) -> None:
+        for watcher in self._watchers.pop(path, ()):
+            watcher(WatchedEvent(EventType.CHILD, KazooState.CONNECTED, path))
 
     def carry_out(self, request: Any, session: int) -> Any:  # noqa: ANN401 - kazoo has no type hints
         """Return what *request* gives; raise kazoo's exceptions."""
@@ -177,12 +199,20 @@ class MemoryZookeeper:
         return int(self._clock() * 1000)
 
 
+class _AtOnce(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has no type hints
+    """kazoo's handler without its threads."""
+
+    def dispatch_callback(self, callback: Any) -> None:  # noqa: ANN401 - kazoo has no type hints
+        """Call it."""
+        callback.func(*callback.args)
+
+
 class MemoryClient(KazooClient):  # type: ignore[misc]  # kazoo has no type hints
     """kazoo's client whose requests are carried out at once, on a tree in this process."""
 
     def __init__(self, zookeeper: MemoryZookeeper, session: int, hook: Hook) -> None:
         """Speak to *zookeeper* in *session*."""
-        super().__init__()
+        super().__init__(handler=_AtOnce())
         self._zookeeper = zookeeper
         self._hook = hook
         self._session_id = session
@@ -212,7 +242,7 @@ class MemoryClient(KazooClient):  # type: ignore[misc]  # kazoo has no type hint
             async_object.set_exception(exceptions.SessionExpiredError())
             return False
         try:
-            async_object.set(self._zookeeper.carry_out(request, self._session_id))
+            async_object.set(self._zookeeper.answer(request, self._session_id))
         except exceptions.KazooException as error:
             async_object.set_exception(error)
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
@@ -14,10 +15,12 @@ from medevac.flows.ports import Clock, Cloud, Ports
 from medevac.workers import incidents
 from medevac.workers.brakes import domains, marks, orders, undone
 from medevac.workers.brakes.marks import Place
+from medevac.workers.brakes.order_watch import OrderWatch
 from medevac.workers.brakes.orders import Order
 from medevac.workers.engine.claim import AbandonJobError, AbortJobError, Claim, FencedOutError
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.outcome import Outcome
+from medevac.workers.guard import guarded
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.zookeeper import bounded
 
@@ -52,6 +55,8 @@ class Obedience:
         self._clock = clock
         self._settings = settings
         self._recovery = recovery
+        # By incident; each lives as long as the ports of the flow that asks it.
+        self._watches: weakref.WeakValueDictionary[str, OrderWatch] = weakref.WeakValueDictionary()
         self.wake: Callable[[], None] = lambda: None
         """Set it to the conductor's waker: called when an order or a mark that kept a job from it has changed."""
 
@@ -100,7 +105,7 @@ class Obedience:
     def between_atoms(self, job: BoardJob, claim: Claim) -> None:
         """Raise AbandonJobError when the incident is on hold, AbortJobError when it is to be aborted."""
         del claim
-        standing = self._standing(job)
+        standing = self._watch(job).standing()
         if Order.ABORT in standing:
             raise _aborted(standing)
         if Order.HOLD in standing:
@@ -110,10 +115,10 @@ class Obedience:
         """Return what the recovery gives to the flow, with ports that make no further call against an order."""
         given = self._recovery.prepare(job, claim)
         ports = cast("Ports", given["ports"])
+        watch = self._watch(job)
 
         def ask() -> None:
-            # Each time, and not once a while: no call is made after an order was stored.
-            standing = self._standing(job)
+            standing = watch.standing()
             if Order.ABORT in standing:
                 raise _aborted(standing)
             if Order.HOLD in standing:
@@ -128,16 +133,19 @@ class Obedience:
         }
         return {**given, "ports": dataclasses.replace(ports, **cast("Any", changed))}
 
-    def _standing(self, job: Job) -> Mapping[Order, orders.Given]:
+    def _watch(self, job: Job) -> OrderWatch:
         incident_id = job.details.get("incident", "")
-        return orders.given(self._client, incident_id) if incident_id else {}
+        watch = self._watches.get(incident_id)
+        if watch is None:
+            watch = self._watches[incident_id] = OrderWatch(self._client, incident_id)
+        return watch
 
     # -- at its end
 
     def finish(self, outcome: Outcome, transaction: TransactionRequest) -> None:
         """Add the end of an aborted incident, with what was undone and what was not; else what the recovery adds."""
         incident_id = outcome.job.details.get("incident", "")
-        said = self._standing(outcome.job).get(Order.ABORT)
+        said = orders.given(self._client, incident_id).get(Order.ABORT) if incident_id else None
         stored = self._open(incident_id) if said else None
         if said is None or stored is None or stored.incident.attempt != outcome.job.details.get("attempt"):
             self._recovery.finish(outcome, transaction)
@@ -155,7 +163,10 @@ class Obedience:
 
 
 class ObedientPort:
-    """A port that asks before each of its calls that cannot be undone."""
+    """A port that asks before each of its calls that cannot be undone, and again at the moment it is sent.
+
+    The second time counts for a process that was frozen between the two: it proves its claim anew by then.
+    """
 
     def __init__(self, port: object, forward: frozenset[str], ask: Callable[[], None]) -> None:
         """Pass the calls of *port* on; before those named *forward*, *ask*, which raises for no."""
@@ -171,7 +182,8 @@ class ObedientPort:
 
         def asked(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever the method takes and gives
             self._ask()
-            return method(*arguments, **named)
+            with guarded(self._ask):
+                return method(*arguments, **named)
 
         return asked
 

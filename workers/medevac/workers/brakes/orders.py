@@ -53,13 +53,16 @@ class Given:
         return f"{self.by}: {self.why}"
 
 
-def given(client: KazooClient, incident_id: str) -> Mapping[Order, Given]:
+def given(
+    client: KazooClient, incident_id: str, on_change: Callable[[object], None] | None = None
+) -> Mapping[Order, Given]:
     """Return the orders that stand for the incident; none when there is no such incident.
 
-    Costs one round trip while there are none.  Raises StoreUnreachableError.
+    *on_change* is called, once, when that changes or cannot be known any more.  Costs one round trip while there are
+    none.  Raises StoreUnreachableError.
     """
     try:
-        names = bounded(client.get_children_async(layout.incident(incident_id)))
+        names = bounded(client.get_children_async(layout.incident(incident_id), watch=on_change))
     except NoNodeError:
         return {}
     found = {}
