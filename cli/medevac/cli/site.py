@@ -12,9 +12,13 @@ from medevac.cli.groups import Group
 from medevac.cli.site_fencing import fencing
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
+from medevac.workers.brakes.levels import Levels
 from medevac.workers.brakes.view import BrakeView
 from medevac.workers.fencing import rounds
 from medevac.workers.status import SiteStatus, look
+
+MOST_SHOWN = 10
+"""Rows of what is held: in a storm the rest says the same."""
 
 
 @click.group(cls=Group)
@@ -87,12 +91,40 @@ def _brakes(registry: CollectorRegistry, found: BrakeView) -> None:
     held = Gauge("medevac_incidents_held", "incidents that wait, by what holds them", ["by"], registry=registry)
     for by, count in collections.Counter(each.held_by or "unknown" for each in found.held).items():
         held.labels(by).set(count)
+    if found.levels is not None:
+        _levels(registry, found.levels)
+
+
+def _levels(registry: CollectorRegistry, found: Levels) -> None:
+    about = "how the storm breaker has a failure domain: 0 normal, 1 slowed, 2 stopped"
+    level = Gauge("medevac_breaker_level", about, ["kind", "domain"], registry=registry)
+    about = "hosts of a failure domain that failed lately, or are out"
+    lost = Gauge("medevac_breaker_hosts_lost", about, ["kind", "domain"], registry=registry)
+    for each in found.domains:
+        level.labels(each.kind, each.name).set(each.level)
+        lost.labels(each.kind, each.name).set(each.lost)
+    Gauge("medevac_blind", "1 while it is medevac that cannot see", registry=registry).set(bool(found.blind))
+    about = "when the leader last looked at the failure domains, in seconds since the epoch"
+    Gauge("medevac_breaker_looked_seconds", about, registry=registry).set(found.at)
 
 
 def _held(found: BrakeView) -> None:
-    if found.held:
-        rows = [(e.incident, e.held_by, output.moment(e.again_at or None), e.released_by) for e in found.held]
-        output.table(("HELD", "BY", "LOOKED AT AGAIN", "SET GOING BY"), rows)
+    if not found.held:
+        return
+    shown = found.held[:MOST_SHOWN]
+    rows = [(e.incident, e.held_by, output.moment(e.again_at or None), e.released_by) for e in shown]
+    output.table(("HELD", "BY", "LOOKED AT AGAIN", "SET GOING BY"), rows)
+    if len(found.held) > len(shown):
+        click.echo(f"and {len(found.held) - len(shown)} more: medevac incident list")
+    click.echo()
+
+
+def _domains(found: Levels | None) -> None:
+    if found is None:
+        return
+    rows = [(str(each), each.word, f"{each.lost} of {each.hosts}") for each in found.domains if each.level]
+    if rows:
+        output.table(("FAILURE DOMAIN", "BREAKER", "HOSTS LOST"), rows)
         click.echo()
 
 
@@ -103,6 +135,7 @@ def _show(found: SiteStatus) -> None:
         click.echo("All is well.")
     click.echo()
     site_brakes.show(found.brakes.disarms, found.brakes.maintenances)
+    _domains(found.brakes.levels)
     _held(found.brakes)
     rows = [
         (
@@ -120,6 +153,10 @@ def _show(found: SiteStatus) -> None:
     click.echo(f"jobs: {found.jobs_claimed} under way, {found.jobs_waiting} waiting")
     kept = ", ".join(f"{count} {state}" for state, count in sorted(found.incidents.items()))
     click.echo(f"incidents: {kept or 'none'}")
+    if found.brakes.levels is not None:
+        normal = sum(not each.level for each in found.brakes.levels.domains)
+        seen = output.moment(found.brakes.levels.at)
+        click.echo(f"storm breaker: {normal} of {len(found.brakes.levels.domains)} failure domains normal, seen {seen}")
     if found.fence_paths:
         good = sum(path.valid for path in found.fence_paths)
         click.echo(f"fence paths: {good} of {len(found.fence_paths)} hosts could be fenced when last tried")

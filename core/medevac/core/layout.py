@@ -30,15 +30,19 @@ MAINTENANCE = "/brakes/maintenance"
 """One znode a host whose maintenance was announced to medevac."""
 STARTS = "/brakes/starts"
 """Which recoveries were let go lately: what the caps count."""
+LEVELS = "/brakes/levels"
+"""How the leader last saw each failure domain stand, for people."""
 
 FENCING = "/fencing"
 """What the last round found of each host's fence paths; its children's names are hosts."""
+LEARNT = "/learnt"
+"""How many evacuations at once the cloud takes, as far as recoveries have found out."""
 NEWS = "/brakes/news"
 """Written when an operator has said something: triage looks at what it holds."""
 
 ALL = (
     *(EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES),
-    *(DISARM, MAINTENANCE, STARTS, NEWS, FENCING),
+    *(DISARM, MAINTENANCE, STARTS, LEVELS, NEWS, FENCING, LEARNT),
 )
 
 

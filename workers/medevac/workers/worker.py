@@ -19,12 +19,14 @@ from kazoo.exceptions import NoNodeError
 from medevac.core.errors import StoreUnreachableError
 from medevac.flows.caps import Caps
 from medevac.flows.plan import Settings
-from medevac.flows.ports import Cloud, Fencer
+from medevac.flows.ports import Cloud, Fencer, Traffic
 from medevac.workers import places, roll
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.cluster import word_of
+from medevac.workers.brakes.levels import Watch
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
+from medevac.workers.experience import Experience
 from medevac.workers.fencing.rounds import Pace as RoundsPace
 from medevac.workers.fencing.rounds import Rounds
 from medevac.workers.intake import Desk, Intake
@@ -167,9 +169,12 @@ class Worker:
         thread.start()
 
         rounds = self._start_rounds(client, triage)
+        watch = Watch(client, self._cloud, self._clock, self._site.brakes, names)
+        threading.Thread(target=watch.run, args=(triage.leading.is_set,), name="levels", daemon=True).start()
 
         def stop() -> None:
             rounds()
+            watch.stop()
             triage.stop()
             thread.join(GRACE)
 
@@ -199,6 +204,7 @@ class Worker:
             notifier=notifier,
             hypervisor=self._site.hypervisor.port(),
             services=self._site.services.port(self._site.pacemaker_name),
+            traffic=Traffic(Experience(client)),
         )
         hosts = self._site.limits.parallel_hosts
         slots = hosts + places.OTHERS

@@ -35,5 +35,11 @@ def around(place: Place, places: Sequence[Place], settings: BrakeSettings) -> It
     yield Domain(CLOUD, CLOUD, frozenset(p.host for p in places))
 
 
+def every(places: Sequence[Place], settings: BrakeSettings) -> list[Domain]:
+    """Return all failure domains of a cloud whose hosts that count are at *places*."""
+    found = {str(each): each for place in places for each in around(place, places, settings)}
+    return [found[name] for name in sorted(found)]
+
+
 def _covers(patterns: Sequence[str], name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)

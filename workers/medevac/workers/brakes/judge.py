@@ -173,18 +173,11 @@ class Brakes:
 
     def _scene(self, incident: Incident, facts: Facts, ledger: Ledger, now: float) -> Scene:
         past = self._history.past(now)
-        found = victims.known(past, facts, self._since(now), self._in_maintenance(now))
         starts = [start for start in ledger.starts if start.incident != incident.id]
         running = history.running(past, starts, now - POSTING) - {incident.id}
         going = frozenset(each for each in running if Order.HOLD not in orders.given(self._client, each))
-        return Scene(now, found.failed, found.down, found.out, starts, going)
-
-    def _since(self, now: float) -> float:
-        """Return a time far enough back to know of a storm that ended a cool-down ago."""
-        return now - 2 * float(self._settings.window) - float(self._settings.cooldown)
-
-    def _in_maintenance(self, now: float) -> frozenset[str]:
-        return frozenset(mark.host for mark in marks.maintenances(self._client, now))
+        scene = victims.scene(past, facts, self._settings, marks.maintenances(self._client, now), now)
+        return replace(scene, starts=starts, running=going)
 
     def _let_go(self, incident: Incident, place: Place, ledger: Ledger, now: float) -> bool:
         """Write that *incident* may begin; False when another leader wrote at the same time."""

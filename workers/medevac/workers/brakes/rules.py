@@ -45,7 +45,12 @@ class Domain:
 
     def __str__(self) -> str:
         """Return "rack r1", or "the cloud"."""
-        return "the cloud" if self.kind == CLOUD else f"{self.kind} {self.name}"
+        return named(self.kind, self.name)
+
+
+def named(kind: str, name: str) -> str:
+    """Return "rack r1", or "the cloud"."""
+    return "the cloud" if kind == CLOUD else f"{kind} {name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class Standing:
 
     level: Level
     reason: str = ""
+    lost: int = 0
+    """How many of its hosts failed lately, or are out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +107,24 @@ def standing(domain: Domain, scene: Scene, settings: BrakeSettings) -> Standing:
     recent = {host for host in domain.hosts if scene.failed.get(host, -math.inf) > scene.now - float(settings.window)}
     lost = recent | (scene.out & domain.hosts)
     told = _lost(len(lost), len(lost) > len(recent), domain, settings)
-    most = settings.max_failures.get(domain.name) if domain.kind == AGGREGATE else None
-    if most is not None and len(lost) > most:
-        return Standing(Level.STOPPED, f"{told}, and no more than {most} may be")
-    down = len(domain.hosts & scene.down)
-    if down == len(domain.hosts) and down >= (MISSING if domain.kind == CLOUD else settings.least):
-        return Standing(Level.STOPPED, f"all {down} hosts of {domain} are down: that is no failure of hosts")
-    if cascade := _cascade(domain, scene, settings):
-        return Standing(Level.STOPPED, cascade)
     needed = _share(domain, settings.share, settings)
-    if len(lost) >= needed:
-        return Standing(Level.SLOWED, f"{told} (a storm from {needed} on)")
-    return _calming(domain, needed, scene, settings)
+    stopped = _over_its_own(len(lost), told, domain, settings) or _gone(domain, scene, settings)
+    if stopped or (stopped := _cascade(domain, scene, settings)):
+        return Standing(Level.STOPPED, stopped, len(lost))
+    slowed = f"{told} (a storm from {needed} on)" if len(lost) >= needed else _calming(domain, needed, scene, settings)
+    return Standing(Level.SLOWED if slowed else Level.NORMAL, slowed, len(lost))
+
+
+def _over_its_own(lost: int, told: str, domain: Domain, settings: BrakeSettings) -> str:
+    most = settings.max_failures.get(domain.name) if domain.kind == AGGREGATE else None
+    return f"{told}, and no more than {most} may be" if most is not None and lost > most else ""
+
+
+def _gone(domain: Domain, scene: Scene, settings: BrakeSettings) -> str:
+    down = len(domain.hosts & scene.down)
+    if down < len(domain.hosts) or down < (MISSING if domain.kind == CLOUD else settings.least):
+        return ""
+    return f"all {down} hosts of {domain} are down: that is no failure of hosts"
 
 
 def _share(domain: Domain, percent: int, settings: BrakeSettings) -> int:
@@ -141,16 +154,14 @@ def _cascade(domain: Domain, scene: Scene, settings: BrakeSettings) -> str:
     )
 
 
-def _calming(domain: Domain, needed: int, scene: Scene, settings: BrakeSettings) -> Standing:
-    """Tell whether the last storm of *domain* ended so short a while ago that it is slowed still."""
+def _calming(domain: Domain, needed: int, scene: Scene, settings: BrakeSettings) -> str:
+    """Return that the last storm of *domain* ended so short a while ago that it is slowed still; else nothing."""
     times = sorted((at for host, at in scene.failed.items() if host in domain.hosts), reverse=True)
     window = float(settings.window)
     pairs = zip(times, times[needed - 1 :], strict=False)
     ends = max((first + window for last, first in pairs if last - first < window), default=-math.inf)
     calm = ends + float(settings.cooldown)
-    if scene.now < calm:
-        return Standing(Level.SLOWED, f"{domain} cools down after a storm until {clock(calm)}")
-    return Standing(Level.NORMAL)
+    return f"{domain} cools down after a storm until {clock(calm)}" if scene.now < calm else ""
 
 
 def storm(host: str, domains: Iterable[Domain], scene: Scene, settings: BrakeSettings) -> Hold | None:
@@ -222,6 +233,18 @@ def blindness(host: str, services: Sequence[HostService], control: Mapping[str, 
             f"Nova hears none of the {len(witnesses)} other compute services in service: "
             f"its messaging has failed, or we are cut off, and not {host} alone"
         )
+    return _uncontrolled(control)
+
+
+def blindness_at_all(services: Sequence[HostService], control: Mapping[str, bool]) -> str:
+    """Return why we cannot see, whatever host may have failed; empty when there is no sign of that."""
+    watched = [each for each in services if each.state == "up" or _in_service(each)]
+    if len(watched) >= MISSING and not any(each.state == "up" for each in watched):
+        return f"Nova hears none of the {len(watched)} compute services in service"
+    return _uncontrolled(control)
+
+
+def _uncontrolled(control: Mapping[str, bool]) -> str:
     away = [name for name, up in sorted(control.items()) if not up]
     return f"no {' and no '.join(away)} is up: Nova could not carry anything out" if away else ""
 

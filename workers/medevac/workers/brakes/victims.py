@@ -6,14 +6,16 @@ when people have taken it over: disabled it with a reason of their own, announce
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from medevac.core.incident import Incident, IncidentState
 from medevac.flows.estate import HostService
 from medevac.workers.brakes.announced import NOTHING_LOST, OURS, back
 from medevac.workers.brakes.facts import Facts
 from medevac.workers.brakes.history import Past, risks_a_host
+from medevac.workers.brakes.marks import Maintenance
+from medevac.workers.brakes.rules import Scene
+from medevac.workers.site_brakes import BrakeSettings
 
 NOVAS_OWN = "AUTO: "
 """How a disabled_reason begins that nova-compute wrote by itself (virt/libvirt/driver.py: DISABLE_PREFIX)."""
@@ -21,28 +23,19 @@ _FORGOTTEN = (IncidentState.IGNORED, IncidentState.SUPERSEDED)
 """How incidents end of whose host nothing can be said any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Victims:
-    """What has failed on a site, as far as it counts."""
-
-    failed: Mapping[str, float]
-    """Hosts, with the time at which each last failed, seconds since the epoch."""
-    down: frozenset[str]
-    """Hosts that do not work now."""
-    out: frozenset[str]
-    """Those of `failed` that have not come back and that nobody has taken over."""
-
-
-def known(past: Past, facts: Facts, since: float, in_maintenance: Collection[str] = ()) -> Victims:
-    """Return who has failed since *since* (seconds since the epoch), or earlier and is out still."""
-    services = {service.host: service for service in facts.services}
-    out = {
-        host: at
-        for host, at in _newest(past).items()
-        if host not in in_maintenance and host in services and _is_out(services[host], at)
-    }
+def scene(past: Past, facts: Facts, settings: BrakeSettings, maintenances: Iterable[Maintenance], now: float) -> Scene:
+    """Return who has failed and who is out at *now*, without what was let go."""
+    # Far enough back to know of a storm that ended a cool-down ago.
+    since = now - 2 * float(settings.window) - float(settings.cooldown)
+    out = _out(past, facts, {mark.host for mark in maintenances})
     failed = _latest([*facts.failed(since).items(), *_recent(past, since), *out.items()])
-    return Victims(failed, facts.down | facts.not_back(past.dead, failed), frozenset(out))
+    return Scene(now, failed, facts.down | facts.not_back(past.dead, failed), frozenset(out))
+
+
+def _out(past: Past, facts: Facts, in_maintenance: Collection[str]) -> Mapping[str, float]:
+    """Return the hosts that have not come back since they failed, and that nobody has taken over."""
+    services = {service.host: service for service in facts.services if service.host not in in_maintenance}
+    return {host: at for host, at in _newest(past).items() if host in services and _is_out(services[host], at)}
 
 
 def _newest(past: Past) -> Mapping[str, float]:

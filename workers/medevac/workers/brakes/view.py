@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kazoo.client import KazooClient
 
 from medevac.core.incident import Incident, IncidentState
-from medevac.workers.brakes import marks, orders
+from medevac.workers.brakes import levels, marks, orders
+from medevac.workers.brakes.levels import Levels
 from medevac.workers.brakes.marks import Disarm, Maintenance, Mode
 from medevac.workers.brakes.orders import Order
 from medevac.workers.brakes.rules import clock
 
+SHOWN = 3
+"""How many that one thing holds are told one by one."""
 _RELEASES = {
     "evidence": "proof that the host is off: its fence device, Pacemaker, or your word (docs/fencing.md)",
     "breaker": "the end of the storm, or: medevac incident release {id} --why ...",
@@ -45,6 +48,8 @@ class BrakeView:
     disarms: tuple[Disarm, ...] = ()
     maintenances: tuple[Maintenance, ...] = ()
     held: tuple[HeldOne, ...] = ()
+    levels: Levels | None = None
+    """How failure domains stood when the leader last looked; None before its first look."""
 
     @property
     def by_incident(self) -> Mapping[str, HeldOne]:
@@ -60,8 +65,29 @@ class BrakeView:
                 f"{mark}, {ending(mark.until)}: what fails there {becomes}. "
                 f"Arm it with: medevac site arm --scope {mark.scope}"
             )
-        for each in self.held:
-            yield f"{each.incident} is held by {each.held_by or 'an older release'}: {each.reason}"
+        if self.levels is not None:
+            yield from _stormy(self.levels)
+        yield from _waiting(self.held)
+
+
+def _stormy(found: Levels) -> Iterator[str]:
+    if found.blind:
+        yield f"medevac cannot see: {found.blind}. Nothing is done until it can"
+    for each in found.domains:
+        if each.level:
+            yield f"{each} is {each.word}: {each.reason}"
+
+
+def _waiting(held: Sequence[HeldOne]) -> Iterator[str]:
+    """Yield a sentence for each that waits; of many that one thing holds, the first, and how many more there are."""
+    by_holder: dict[str, list[HeldOne]] = {}
+    for each in held:
+        by_holder.setdefault(each.held_by or "an older release", []).append(each)
+    for holder, found in by_holder.items():
+        shown = found if len(found) <= SHOWN else found[:1]
+        yield from (f"{each.incident} is held by {holder}: {each.reason}" for each in shown)
+        if len(found) > len(shown):
+            yield f"{len(found) - len(shown)} more incidents are held by {holder}: medevac incident list"
 
 
 def look(client: KazooClient, incidents: Sequence[Incident], now: float) -> BrakeView:
@@ -69,7 +95,7 @@ def look(client: KazooClient, incidents: Sequence[Incident], now: float) -> Brak
     held = [_held(each) for each in incidents if each.state is IncidentState.HELD]
     running = [each for each in incidents if each.state is IncidentState.RECOVERING]
     held += [found for each in running if (found := _on_hold(client, each)) is not None]
-    return BrakeView(marks.disarms(client, now), marks.maintenances(client, now), tuple(held))
+    return BrakeView(marks.disarms(client, now), marks.maintenances(client, now), tuple(held), levels.read(client))
 
 
 def ending(until: float) -> str:

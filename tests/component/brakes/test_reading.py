@@ -1,0 +1,63 @@
+"""What operators read of incidents and jobs, on a real ZooKeeper, while no worker runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from kazoo.client import KazooClient
+
+from medevac.cli.root import run
+from tests.component.brakes.conftest import MakeYard
+
+HOST = "az1-c1"
+INCIDENT = f"host.down:{HOST}:1"
+
+
+@pytest.fixture(autouse=True)
+def zookeeper_is_known(zk: KazooClient, zk_hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands find the site of the test."""
+    del zk  # it makes the site
+    monkeypatch.setenv("MEDEVAC_ZOOKEEPER", zk_hosts)
+
+
+def test_a_job_is_listed_and_shown_with_its_steps_in_the_order_in_which_they_run(
+    make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_yard().lose(HOST)
+    assert run(["job", "list"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[0].split() == ["JOB", "PRIORITY", "INCIDENT", "POSTED", "CLAIMED", "BY"]
+    assert INCIDENT in listed[1]
+    assert listed[1].endswith("nobody yet")
+    assert run(["job", "show", INCIDENT]) == 0
+    steps = [line.split() for line in capsys.readouterr().out.partition("STATE\n")[2].splitlines()]
+    assert [name for name, _ in steps][:4] == ["fence", "survey", "disable", "plan"]
+    assert [name for name, _ in steps][-1] == "report"
+    assert {state for _, state in steps} == {"PENDING"}
+    run(["job", "show", INCIDENT, "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["job"]["incident"], shown["steps"][0]) == (INCIDENT, {"name": "fence", "state": "PENDING"})
+
+
+def test_an_incident_is_listed_and_shown(make_yard: MakeYard, capsys: pytest.CaptureFixture[str]) -> None:
+    make_yard().lose(HOST)
+    assert run(["incident", "list"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(INCIDENT)]
+    assert "recovering" in line
+    assert run(["incident", "show", INCIDENT]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{INCIDENT}: recovering\n")
+    assert f"evidence that {HOST} is off: none yet" in shown
+    run(["incident", "list", "--json"])
+    assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [INCIDENT]
+
+
+@pytest.mark.parametrize("noun", ["incident", "job"])
+def test_what_is_not_there_is_a_sentence_that_says_where_to_look(
+    noun: str, make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_yard()
+    assert run([noun, "list"]) == 0
+    assert run([noun, "show", "nobody"]) == 1
+    assert f"there is no {noun} 'nobody'" in capsys.readouterr().err
