@@ -31,6 +31,7 @@ from medevac.flows.ports import (
     Ports,
     Prober,
     Services,
+    Traffic,
 )
 from medevac.workers import incidents
 from medevac.workers.deeds import Deeds
@@ -97,6 +98,7 @@ class FencedLogbook:
         self._attempt = attempt
         self._actor = actor
         self._recent = recent
+        self._begun_at = now()
         self._proven_at = 0.0
         self._intended: dict[str, list[float]] | None = None
 
@@ -183,7 +185,7 @@ class FencedLogbook:
     def _read_intentions(self) -> dict[str, list[float]]:
         found: dict[str, list[float]] = {}
         for entry in until_answered(lambda: incidents.journal(self._client, self._id)):
-            if INTENDS in entry.facts and entry.actor != self._actor:
+            if INTENDS in entry.facts and (entry.actor != self._actor or entry.at < self._begun_at):
                 found.setdefault(entry.server, []).append(entry.at)
         return found
 
@@ -259,6 +261,8 @@ class Recovery:
     notifier: Notifier = field(default_factory=JournalOnly)
     hypervisor: Hypervisor = field(default_factory=NoHypervisor)
     services: Services = field(default_factory=NoServices)
+    traffic: Traffic = field(default_factory=Traffic)
+    """Shared by all recoveries of this process."""
 
     def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
         """Return what the flow of *job* may touch, never persisted.
@@ -291,6 +295,7 @@ class Recovery:
             hypervisor,
             services,
             history=Deeds(self.client),
+            traffic=self.traffic,
         )
         return {"ports": ports}
 

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from medevac.core.errors import HypervisorUnavailableError
 from medevac.flows.brief import Brief
+from medevac.flows.guests import OFF
 from medevac.flows.health import is_over, over_sentence
-from medevac.flows.plan import Outcome, Plan, PlannedServer, Verdict
+from medevac.flows.plan import Outcome, Plan, PlannedServer, Proof, Verdict
 from medevac.flows.policy.language import Result
 from medevac.flows.ports import Ports
 from medevac.flows.standing import Standing, Standings
 from medevac.flows.steps.errands import Deed, End, Errands
 from medevac.flows.steps.staged import PolicyStep, Seat
 
+ACTIVE = "active"
 IN_PLACE = "in-place"
 
 
@@ -105,9 +108,34 @@ def closed(scene: Scene, before: Standings) -> Standings:
     mine = [server for server in before.servers if server.open and server.proof is None]
     if not mine:
         return before
+    now = scene.ports.clock.now()
+    done = Deeds("kill", now, now, step.brief.host)
+    killed = {each.id: end for each in mine if (end := _killed_before(scene, planned[each.id])) is not None}
     sentence = over_sentence(step.brief)
-    step.say(scene.ports, f"{sentence}: nothing more is done to {len(mine)} servers of {step.seat.policy}")
-    return before.updated(_runs_on(server, planned[server.id], sentence, step.brief) for server in mine)
+    step.say(
+        scene.ports, f"{sentence}: nothing more is done to {len(mine) - len(killed)} servers of {step.seat.policy}"
+    )
+    return before.updated(
+        learnt(server, planned[server.id], killed[server.id], done)
+        if server.id in killed
+        else _runs_on(server, planned[server.id], sentence, step.brief)
+        for server in mine
+    )
+
+
+def _killed_before(scene: Scene, planned: PlannedServer) -> End | None:
+    """Return that a server is off which a worker that did not come to write so was about to kill."""
+    if planned.vm_state != ACTIVE or planned.id not in scene.ports.log.intentions():
+        return None
+    host = scene.step.brief.host
+    try:
+        domain = scene.ports.hypervisor.domain(host, planned.id)
+    except HypervisorUnavailableError:
+        return None
+    if domain is not None and domain.state != OFF:
+        return None
+    reason = f"it is off on {host}, and a worker before this one was about to kill it"
+    return End(Result.DONE, reason, proof=Proof(scene.ports.clock.now(), "hypervisor", reason))
 
 
 def _runs_on(server: Standing, planned: PlannedServer, sentence: str, brief: Brief) -> Standing:

@@ -41,15 +41,19 @@ class Disable(Step):
         del evidence  # required so that TaskFlow can never run this step without it
         original = from_plain(HostService, service, "result of survey")
         reason = f"{self.brief.mark}: {self.brief.failure}" + (FORCED_BEFORE if was_forced_before(original) else "")
+        self.patiently(ports, lambda: self._take_out(ports, original, reason))
+        self.say(ports, f"nova-compute on {original.host} forced down and disabled ({reason})")
+        return True
+
+    def _take_out(self, ports: Ports, original: HostService, reason: str) -> None:
+        """Force the service down and disable it; each try looks again whether an operator has disabled it meanwhile."""
         # What an earlier incident of ours has disabled bears this one's mark from now on: its way back waits for it.
         taken = replace(original, enabled=True) if taken_out_by(original) else original
-        now = self.patiently(ports, lambda: ports.cloud.host_service(original.host))
+        now = ports.cloud.host_service(original.host)
         if now is not None and not now.enabled and not taken_out_by(now):
             taken = replace(original, enabled=False)  # an operator's own mark, since the survey: its reason stays
         ports.log.assert_owned()
-        self.patiently(ports, lambda: ports.cloud.take_out(taken, reason))
-        self.say(ports, f"nova-compute on {original.host} forced down and disabled ({reason})")
-        return True
+        ports.cloud.take_out(taken, reason)
 
     def revert(self, *, ports: Ports, service: Any, **_: object) -> None:  # noqa: ANN401 - JSON
         """Put the service back as it was, unless servers have left the host: then it stays out, with our reason.

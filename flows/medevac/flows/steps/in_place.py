@@ -192,9 +192,13 @@ class Rebuild(Deed):
 
 
 def owner_stopped(case: Case) -> End | None:
-    """Return that it is left, because somebody stopped it since; after a crash Nova itself calls it stopped."""
+    """Return that it is left, because somebody stopped it; after a crash or a kill Nova itself calls it stopped.
+
+    What was stopped before it was killed had been stopped by somebody: the kill found it off.
+    """
     state = case.seen.vm_state
-    if state not in OWNER_STOPS or (state == STOPPED and (case.killed or case.brief.failure == CRASHED)):
+    by_us = case.killed and case.planned.vm_state != STOPPED
+    if state not in OWNER_STOPS or (state == STOPPED and (by_us or case.brief.failure == CRASHED)):
         return None
     return left(f"it is {state}, as somebody wants it")
 

@@ -11,9 +11,10 @@ from medevac.core import layout
 from medevac.core.errors import MedevacError
 from medevac.core.event import Event, EventKind, Subject, SubjectKind
 from medevac.sandbox.clock import START
-from medevac.sandbox.cloud.model import actions, guests, machines
+from medevac.sandbox.cloud.model import actions, cold_migration, control, guests, live_migration, machines
 from medevac.sandbox.cloud.model.errors import Refusal
 from medevac.sandbox.cloud.model.mishaps import ANY
+from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.scenarios.language import Alert, Device, Disarmed, Fault, Marked, Still
 from medevac.sandbox.scenarios.process import Process
 from medevac.sandbox.scenarios.stage import Stage
@@ -24,6 +25,19 @@ from medevac.workers.brakes.orders import Given
 WHO = "alice"
 """The operator."""
 
+
+def _shut_down(world: World, server_id: str) -> None:
+    """Let the guest shut itself down; what its user wants counts from when Nova knows of it, and not before."""
+    guests.shut_down(world, server_id)
+    server = world.server(server_id)
+    server.should_run = True
+
+    def known() -> None:
+        server.should_run = server.should_run and server.vm_state != "stopped"
+
+    world.after(world.settings.lifecycle_seconds + 1, known)
+
+
 _MACHINES: Mapping[str, Callable[..., None]] = {
     "host_dies": machines.power_off,
     "host_cut": machines.cut_network,
@@ -33,6 +47,8 @@ _MACHINES: Mapping[str, Callable[..., None]] = {
     "compute_starts": machines.start_compute,
     "libvirt_dies": machines.stop_libvirt,
     "libvirt_starts": machines.start_libvirt,
+    "storage_breaks": machines.break_storage,
+    "storage_mends": machines.mend_storage,
 }
 _SERVERS: Mapping[str, Callable[..., None]] = {
     "delete": actions.delete,
@@ -41,7 +57,11 @@ _SERVERS: Mapping[str, Callable[..., None]] = {
     "lock": actions.lock,
     "crashes": guests.crash,
     "hangs": guests.hang,
+    "hangs_busy": functools.partial(guests.hang, busy=True),
     "loses_disk": guests.pause,
+    "shuts_down": _shut_down,
+    "live_migrate": live_migration.live_migrate,
+    "cold_migrate": cold_migration.migrate,
 }
 
 
@@ -70,8 +90,11 @@ class Hands:
                 server = next((s for s in world.servers.values() if s.name == name and not s.deleted), None)
                 if server is None:
                     continue
+                if verb == "stop":
+                    self._stage.witness.stopped_at[server.id] = world.now
                 # Nova accepts a stop on a dead host and never carries it out: the server is active, as its owner sees.
-                if verb != "stop" or world.hosts[server.host or ""].alive:
+                host = world.hosts.get(server.host or "")
+                if verb != "stop" or (host and host.alive):
                     _try(functools.partial(_SERVERS[verb], world, server.id))
 
     # -- machines and triggers
@@ -108,6 +131,20 @@ class Hands:
 
     # -- Nova and ZooKeeper
 
+    def do_control_dies(self, names: tuple[str, ...]) -> None:
+        """Take services of the control plane away."""
+        with self._stage.world.settled() as world:
+            for name in names:
+                control.take_down(world, name)
+                self._stage.witness.control_away.setdefault(name, world.now)
+
+    def do_control_starts(self, names: tuple[str, ...]) -> None:
+        """Bring them back."""
+        with self._stage.world.settled() as world:
+            for name in names:
+                control.bring_up(world, name)
+                self._stage.witness.control_away.pop(name, None)
+
     def do_nova(self, faults: tuple[Fault, ...]) -> None:
         """Let requests to Nova come to nothing."""
         with self._stage.world.settled() as world:
@@ -130,6 +167,18 @@ class Hands:
             for server in world.servers.values():
                 if server.name in names:
                     server.pinned_zone = zone
+
+    def do_kills_fail(self, number: Mapping[str, int]) -> None:
+        """Let hypervisors be unable to end guests."""
+        self._stage.world.mishaps.fail_kills.update(number)
+
+    def do_restarts_fail(self, number: Mapping[str, int]) -> None:
+        """Let restarts of services come to nothing."""
+        self._stage.world.mishaps.fail_restarts.update(number)
+
+    def do_actions_lost(self, number: Mapping[str, int]) -> None:
+        """Let Nova forget what it has accepted."""
+        self._stage.world.mishaps.lose_actions.update(number)
 
     def do_claim_refused(self, refused: Mapping[str, int]) -> None:
         """Let hosts refuse servers."""
@@ -232,9 +281,11 @@ class Hands:
         self._order(orders.abort, incidents)
 
     def _order(self, give: Callable[..., str], incidents: tuple[str, ...]) -> None:
+        ids = {server.name: server.id for server in self._stage.world.servers.values()}
         for incident in incidents:
+            failure, name, number = incident.split(":")
             said = Given(WHO, "a scenario", self._stage.loom.now())
-            _try(functools.partial(give, self._stage.observer, incident, said))
+            _try(functools.partial(give, self._stage.observer, f"{failure}:{ids.get(name, name)}:{number}", said))
         self._stage.witness.dirty = True
         self._stage.loom.wake()
 

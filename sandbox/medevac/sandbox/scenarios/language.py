@@ -23,6 +23,9 @@ class GivenSite:
     policies: Path = field(metadata=said("The directory of policies, seen from this file."))
     hosts: tuple[GivenHost, ...] = field(metadata=said("The compute hosts: names, or lines with more about each."))
     servers: tuple[GivenServer, ...] = field(metadata=said("The servers on them."))
+    groups: Mapping[str, str] = field(
+        default_factory=dict, metadata=said("Server groups: a name, and affinity, anti-affinity or soft-...")
+    )
     workers: int = field(default=2, metadata=said("How many workers run.", least=0, most=10))
     evacuation: Duration = field(default=Duration(2), metadata=said("How long Nova takes to move one server."))
     two_devices: bool = field(
@@ -134,10 +137,34 @@ class Act:
     loses_disk: tuple[str, ...] = field(
         default=(), metadata=said("Servers are paused because their disks return errors.", key="loses-disk")
     )
+    hangs_busy: tuple[str, ...] = field(
+        default=(), metadata=said("The agents of servers fall silent, while their disks move.", key="hangs-busy")
+    )
+    shuts_down: tuple[str, ...] = field(
+        default=(), metadata=said("Servers are shut down from within, as their users want it.", key="shuts-down")
+    )
+    storage_breaks: tuple[str, ...] = field(
+        default=(), metadata=said("Hosts lose the disks of their servers, which are paused.", key="storage-breaks")
+    )
+    storage_mends: tuple[str, ...] = field(default=(), metadata=said("The disks are back.", key="storage-mends"))
+    kills_fail: Mapping[str, int] = field(
+        default_factory=dict, metadata=said("How many guests hypervisors cannot end.", key="kills-fail")
+    )
+    restarts_fail: Mapping[str, int] = field(
+        default_factory=dict, metadata=said("How many restarts of hosts' services fail.", key="restarts-fail")
+    )
     bmc: tuple[Device, ...] = field(default=(), metadata=said("Fence devices behave otherwise."))
     fenced: tuple[str, ...] = field(default=(), metadata=said("Pacemaker switches hosts off and says so."))
     alert: tuple[Alert, ...] = field(default=(), metadata=said("A trigger posts an event."))
 
+    control_dies: tuple[str, ...] = field(
+        default=(), metadata=said("All nova-conductor or nova-scheduler are away.", key="control-dies")
+    )
+    control_starts: tuple[str, ...] = field(default=(), metadata=said("They are back.", key="control-starts"))
+    actions_lost: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata=said("How many of each action, such as reboot, Nova accepts and forgets.", key="actions-lost"),
+    )
     nova: tuple[Fault, ...] = field(default=(), metadata=said("Requests to Nova come to nothing."))
     no_room: tuple[str, ...] = field(default=(), metadata=said("Nova finds no host for these servers.", key="no-room"))
     room: tuple[str, ...] = field(default=(), metadata=said("It finds one again."))
@@ -165,6 +192,11 @@ class Act:
     hold: tuple[str, ...] = field(default=(), metadata=said("He holds incidents."))
     release: tuple[str, ...] = field(default=(), metadata=said("He releases them."))
     abort: tuple[str, ...] = field(default=(), metadata=said("He aborts them."))
+
+    live_migrate: tuple[str, ...] = field(
+        default=(), metadata=said("He lets running servers move.", key="live-migrate")
+    )
+    cold_migrate: tuple[str, ...] = field(default=(), metadata=said("He lets servers move.", key="cold-migrate"))
 
     delete: tuple[str, ...] = field(default=(), metadata=said("Owners delete servers."))
     stop: tuple[str, ...] = field(default=(), metadata=said("Owners stop servers."))

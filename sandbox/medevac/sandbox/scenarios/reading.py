@@ -15,7 +15,7 @@ from medevac.flows.policy.problems import Problems, ProblemsError
 from medevac.flows.policy.reader import load, read_policies
 from medevac.flows.rung import Rung
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
-from medevac.sandbox.cloud.model.site import AggregateSpec, FlavorSpec, HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.cloud.model.site import AggregateSpec, FlavorSpec, GroupSpec, HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.expectations.language import GivenHost, GivenServer, Storage
 from medevac.sandbox.power.bmc import BMC
 from medevac.sandbox.scenarios.language import GivenSite, Plain, Script
@@ -107,6 +107,7 @@ def _spec(given: GivenSite) -> SiteSpec:
         servers=tuple(_server(server, name) for server in given.servers for name in server.names),
         aggregates=tuple(AggregateSpec(name, tuple(hosts)) for name, hosts in aggregates.items()),
         flavors=(FLAVOR,),
+        groups=tuple(GroupSpec(name, policy, "demo") for name, policy in given.groups.items()),
     )
 
 
@@ -119,6 +120,7 @@ def _server(given: GivenServer, name: str) -> ServerSpec:
         image="debian" if given.boots_from is Storage.IMAGE else "",
         metadata=given.metadata,
         tags=given.tags,
+        group=given.group,
         addresses=(name,),
         locked_reason="its owner wants it so" if given.locked else None,
     )

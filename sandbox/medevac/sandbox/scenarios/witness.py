@@ -17,8 +17,13 @@ from medevac.core.errors import MalformedDocumentError
 from medevac.core.handled import Handled, Outcome
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode
+from medevac.flows.policy.words import HOST_DOWN
+from medevac.sandbox.cloud.model import guests
+from medevac.sandbox.cloud.model.migration import Migration
+from medevac.sandbox.cloud.model.server import Server
+from medevac.sandbox.scenarios import beginnings
 from medevac.sandbox.scenarios.process import Process
-from medevac.workers.brakes import marks, orders
+from medevac.workers.brakes import orders
 
 if TYPE_CHECKING:  # the stage needs the witness
     from medevac.sandbox.scenarios.stage import Stage
@@ -65,6 +70,12 @@ class Witness:
         self.marks: dict[str, dict[str, object]] = {}
         """What operators have set on services of hosts: nobody else may change it."""
         self._marked_at: dict[str, float] = {}
+        self.stopped_at: dict[str, float] = {}
+        """When owners stopped servers, by id."""
+        self.control_away: dict[str, float] = {}
+        """Since when there is no nova-conductor, or no nova-scheduler."""
+        self.let_go_at: dict[str, float] = {}
+        """When the last job of each incident was posted."""
         self.dirty = False
         """Whether an incident was written since it was looked at them."""
         self.before: Callable[[str], None] = lambda _: None
@@ -82,8 +93,16 @@ class Witness:
         for operation in getattr(request, "operations", ()):
             path = str(getattr(operation, "path", ""))
             self.dirty = self.dirty or path.startswith(f"{layout.INCIDENTS}/")
-            if path.startswith(f"{layout.BOARD}/") and path.endswith(".lock") and type(operation).__name__ == "Create":
-                self._claimed(process, path.removesuffix(".lock"))
+            if type(operation).__name__ == "Create" and path.startswith(f"{layout.BOARD}/"):
+                self._on_the_board(process, path, operation.data)
+
+    def _on_the_board(self, process: Process, path: str, data: bytes) -> None:
+        """See a job that is posted, or claimed: where nothing is to be begun, nothing is."""
+        if path.endswith(".lock"):
+            for wrong in beginnings.wrongs(self._stage, process.name, path.removesuffix(".lock")):
+                self._break(wrong)
+        else:
+            self.let_go_at[beginnings.incident_of(data)] = self._now
 
     def about_to(self, process: Process, port: str, verb: str, arguments: tuple[Any, ...]) -> None:
         """See a call before it is made."""
@@ -97,7 +116,7 @@ class Witness:
                 self._require_dead(process, verb, str(arguments[0]))
             if verb == "take_out":
                 self._require_evidence(process, "a host is forced down")
-            if verb == "start":
+            if verb in ("start", "reboot"):
                 self._require_wanted(str(arguments[0]))
 
     def done(self, process: Process, port: str, verb: str, arguments: tuple[Any, ...], error: str) -> None:
@@ -113,11 +132,8 @@ class Witness:
             self._off[host] += 1
             if self._off[host] == MOST_OFF:
                 self._break(f"{host} was ordered off {MOST_OFF} times")
-        if verb == "evacuate" and not error:
-            records = self._stage.world.migrations_of.get(str(arguments[0]), [])
-            under_way = [r for r in records if r.status in _UNDER_WAY and self._now - r.created_at < _FRESH]
-            if len(under_way) > 1:
-                self._break(f"{self._told(arguments[0])} is being evacuated twice at the same time")
+        if verb == "evacuate" and not error and len(self._under_way(str(arguments[0]))) > 1:
+            self._break(f"{self._told(arguments[0])} is being evacuated twice at the same time")
         self.behind(f"{verb} {self._told(arguments[0])}")
         if verb == "send" and len(self._stage.notifier.sent) == MOST_MESSAGES:
             self._break(f"people were told {MOST_MESSAGES} times")
@@ -162,6 +178,7 @@ class Witness:
                 for run in world.ledger.runs
                 if run.ended_at is None
                 and not world.servers[run.server_id].should_run
+                and not world.servers[run.server_id].deleted  # the deleted are looked at as they start
                 and _FORGOTTEN not in run.why_started
             ]
             for host in world.hosts.values():
@@ -186,19 +203,6 @@ class Witness:
 
     # -- rules
 
-    def _claimed(self, process: Process, job: str) -> None:
-        version = self._stage.version(job)
-        document = json.loads(self._stage.read(job) or b"{}")
-        incident = document.get("details", {}).get("incident", "")
-        if version or not incident:
-            return  # begun before: what was begun is finished
-        stored = self._stage.read(layout.incident(incident))
-        subject = decode(Incident, stored, incident) if stored else None
-        host = (subject.host or subject.subject.name) if subject else ""
-        for mark in marks.disarms(self._stage.observer, self._now):
-            if mark.scope in (marks.CLOUD, host, f"host:{host}", self._stage.world.zone_of(host)):
-                self._break(f"{process.name} begins {incident} although {mark.scope} is disarmed")
-
     def _require_claim(self, process: Process, what: str) -> None:
         claims = list(process.conductor.board._running.values()) if process.conductor else []  # noqa: SLF001 - see Stage.busy_worker
         if not claims:
@@ -218,6 +222,19 @@ class Witness:
                     f"{process.name} makes a call ({what}) although {order} was ordered {self._now - said.at:.0f} s ago"
                 )
 
+    def _under_way(self, server_id: str) -> list[Migration]:
+        """Return the evacuations of a server from where it is that Nova has begun lately.
+
+        One from elsewhere is what Nova left: of two accepted records it finishes the older, and the newer stays.
+        """
+        world = self._stage.world
+        home = world.servers[server_id].host
+        return [
+            record
+            for record in world.migrations_of.get(server_id, [])
+            if record.status in _UNDER_WAY and record.source == home and self._now - record.created_at < _FRESH
+        ]
+
     def _require_dead(self, process: Process, verb: str, server_id: str) -> None:
         server = self._stage.world.servers.get(server_id)
         if server is None or server.host is None:
@@ -225,17 +242,28 @@ class Witness:
         if server.host in self._stage.world.ledger.hosts_of(server_id):
             self._break(f"{process.name} would {verb} {server.name} while it runs on {server.host}")
         incident = self._incident_of(process)
-        if incident is not None and incident.failure == "host.down":
+        if incident is None:
+            return
+        if incident.failure == HOST_DOWN:
             self._require_evidence(process, f"{server.name} is evacuated")
+        elif verb == "evacuate" and incident.evidence is None:
+            self._require_proof(server, incident.id)
 
     def _require_evidence(self, process: Process, what: str) -> None:
         incident = self._incident_of(process)
-        if incident is not None and incident.evidence is None and incident.failure == "host.down":
+        if incident is not None and incident.evidence is None and incident.failure == HOST_DOWN:
             self._break(f"{what}, and {incident.id} has no evidence")
+
+    def _require_proof(self, server: Server, incident: str) -> None:
+        """Require that a server of a host that lives was killed, or seen off, by its hypervisor."""
+        guest = guests.find(self._stage.world, server.host or "", server.id)
+        if guest is not None and not guest.proven_off:
+            self._break(f"{incident} evacuates {server.name}, and nothing proves that it is off on {server.host}")
 
     def _require_wanted(self, server_id: str) -> None:
         server = self._stage.world.servers.get(server_id)
-        if server is not None and not server.should_run:
+        stopped = self._now - self.stopped_at.get(server_id, 0.0) > RACE
+        if server is not None and not server.should_run and stopped:
             self._break(f"{server.name}, which its owner had stopped, is ordered to start")
 
     def mark(self, host: str, **values: object) -> None:
@@ -266,17 +294,19 @@ class Witness:
             for incident in self.incidents()
             if host in (incident.subject.name, incident.host) or server_id == incident.subject.name
         ]
-        if any(incident.state is not IncidentState.RECOVERED for incident in told) or self._was_ignored(host or ""):
+        if any(incident.state is not IncidentState.RECOVERED for incident in told) or self._was_ignored(
+            {host, server_id}
+        ):
             return
         rows = [row for incident in self.incidents() for row in self._rows(incident.id) if row.get("id") == server_id]
         if not any(row.get("result") != "recovered" for row in rows):
             self._break(f"{name} should run, does not, and no incident says so")
 
-    def _was_ignored(self, host: str) -> bool:
-        """Tell whether an event about *host* was settled with a reason for which nothing is done."""
+    def _was_ignored(self, subjects: set[str | None]) -> bool:
+        """Tell whether an event about one of *subjects* was settled with a reason for which nothing is done."""
         for name in self._stage.names(layout.HANDLED):
             handled = decode(Handled, self._stage.read(layout.handled(name)) or b"", name)
-            if handled.event.subject.name == host and handled.outcome is Outcome.IGNORED:
+            if handled.event.subject.name in subjects and handled.outcome is Outcome.IGNORED:
                 return True
         return False
 
