@@ -117,7 +117,7 @@ def list_(limit: int, zookeeper: str, as_json: bool) -> None:
         click.echo("Nothing has been seen.")
         return
     rows = [_row(each) for each in (*handled, *waiting)]
-    output.table(("EVENT", "KIND", "HOST", "SEEN", "BECAME", "WHY"), rows)
+    output.table(("EVENT", "KIND", "OF", "SEEN", "BECAME", "WHY"), rows)
 
 
 @group.command("replay")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
 from kazoo.client import KazooClient, TransactionRequest
 from taskflow import states
 
@@ -44,7 +45,9 @@ def test_what_prepare_returns_reaches_the_steps_and_is_not_stored(zk: KazooClien
     assert seen[0][1].token == 1
 
 
-def test_finish_writes_in_the_transaction_that_ends_the_job(zk: KazooClient, zk_hosts: str) -> None:
+def test_finish_writes_in_the_transaction_that_ends_the_job(
+    zk: KazooClient, zk_hosts: str, caplog: pytest.LogCaptureFixture
+) -> None:
     outcomes: list[Outcome] = []
 
     def finish(outcome: Outcome, transaction: TransactionRequest) -> None:
@@ -60,7 +63,9 @@ def test_finish_writes_in_the_transaction_that_ends_the_job(zk: KazooClient, zk_
         "bad": b"REVERTED",
     }
     bad = next(outcome for outcome in outcomes if not outcome.succeeded)
-    assert (bad.reason, type(bad.exception)) == ("a: a broke", ValueError)
+    assert (bad.reason, type(bad.exception)) == ("a: ValueError: a broke", ValueError)
+    assert "bad: a failed as nobody has foreseen:" in caplog.text
+    assert "flows.py" in caplog.text
     assert parked(zk) == {}
 
 

@@ -27,7 +27,7 @@ def run_to_end(kind: str, client: KazooClient, hosts: str, *specs: dict[str, str
 def test_ours_parks_a_failed_job_with_its_reason(zk: KazooClient, zk_hosts: str, events: Path) -> None:
     run_to_end("ours", zk, zk_hosts, {"name": "a"}, {"name": "b", "error": "value"})
     (record,) = parked(zk).values()
-    assert (record.kind, record.reason) == (ParkedKind.FAILED, "b: b broke")
+    assert (record.kind, record.reason) == (ParkedKind.FAILED, "b: ValueError: b broke")
     assert [(each["event"], each["atom"]) for each in said(events) if each["event"] == "revert"] == [
         ("revert", "b"),
         ("revert", "a"),
@@ -43,7 +43,7 @@ def test_stock_drops_a_failed_job(zk: KazooClient, zk_hosts: str) -> None:
 def test_ours_runs_a_job_that_raises_an_execution_failure_once(zk: KazooClient, zk_hosts: str, events: Path) -> None:
     run_to_end("ours", zk, zk_hosts, {"name": "a", "error": "execution"})
     assert executions(events) == 1
-    assert [record.reason for record in parked(zk).values()] == ["a: a broke"]
+    assert [record.reason for record in parked(zk).values()] == ["a: ExecutionFailure: a broke"]
 
 
 def test_stock_runs_a_job_that_raises_an_execution_failure_in_a_hot_loop(

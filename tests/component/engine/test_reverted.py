@@ -27,7 +27,7 @@ def executions_after_death_at(state: str, kind: str, client: KazooClient, hosts:
 
 def test_ours_ends_a_flow_found_reverted(zk: KazooClient, zk_hosts: str, events: Path) -> None:
     assert executions_after_death_at("REVERTED", "ours", zk, zk_hosts, events) == 1
-    assert [record.reason for record in parked(zk).values()] == ["b: b broke"]
+    assert [record.reason for record in parked(zk).values()] == ["b: ValueError: b broke"]
 
 
 def test_ours_ends_a_flow_found_succeeded(zk: KazooClient, zk_hosts: str, events: Path) -> None:

@@ -198,6 +198,7 @@ class Conductor(NonBlockingConductor):
         flow = engine.storage._flowdetail  # noqa: SLF001 - the only way to what was stored without reading it again
         state = engine.storage.get_flow_state()
         if state in outcomes.FINAL:
+            outcomes.log_unforeseen(job, flow)
             return outcomes.of_flow(job, claim, flow, raised)
         trouble = raised or stopped_by
         if trouble is None:

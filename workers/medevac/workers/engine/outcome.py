@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kazoo.client import TransactionRequest
 from taskflow import states
 from taskflow.persistence.models import FlowDetail
+from taskflow.types.failure import Failure
 
+from medevac.core.errors import MedevacError
 from medevac.workers.engine.claim import Claim
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.parking import ParkedKind, park
+
+LOG = logging.getLogger(__name__)
 
 FINAL = (states.SUCCESS, states.REVERTED, states.FAILURE)
 """Flow states after which nothing is run any more.  TaskFlow would run a REVERTED flow again from its start."""
@@ -76,6 +81,15 @@ def park_failures(outcome: Outcome, transaction: TransactionRequest) -> None:
         park(transaction, ParkedKind.FAILED, outcome.job.path, outcome.job.raw, outcome.reason)
 
 
+def log_unforeseen(job: BoardJob, flow: FlowDetail) -> None:
+    """Log where steps of *flow* failed with anything but an error of ours: a bug, of medevac or of a site's step."""
+    for atom in flow:
+        failure = atom.failure or atom.revert_failure
+        if failure is not None and not failure.check(MedevacError):
+            where = failure.pformat(traceback=True)
+            LOG.error("Job %s: %s failed as nobody has foreseen:\n%s", job.name, atom.name, where)
+
+
 def _sentence(flow: FlowDetail, exception: BaseException | None) -> str:
     told = "; ".join(dict.fromkeys(_failures(flow)))
     if told:
@@ -86,9 +100,16 @@ def _sentence(flow: FlowDetail, exception: BaseException | None) -> str:
 def _failures(flow: FlowDetail) -> Iterator[str]:
     for atom in flow:
         if atom.failure is not None:
-            yield f"{atom.name}: {atom.failure.exception_str}"
+            yield f"{atom.name}: {_told(atom.failure)}"
         if atom.revert_failure is not None:
-            yield f"revert of {atom.name}: {atom.revert_failure.exception_str}"
+            yield f"revert of {atom.name}: {_told(atom.revert_failure)}"
+
+
+def _told(failure: Failure) -> str:
+    """Return what *failure* says; where nobody has foreseen it, its class too, since the words alone say too little."""
+    if failure.check(MedevacError):
+        return str(failure.exception_str)
+    return f"{next(iter(failure)).rpartition('.')[2]}: {failure.exception_str}"
 
 
 def _describe(exception: BaseException) -> str:
