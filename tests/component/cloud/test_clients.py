@@ -101,7 +101,7 @@ def command_line(cloud: RunningCloud, *arguments: str) -> str:
         env={**os.environ, **cloud.addresses.environment("sandbox")},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -18,7 +18,7 @@ SESSION = 1.5
 def executions_after_death_at(state: str, kind: str, client: KazooClient, hosts: str, events: Path) -> int:
     post(client, "job", {"name": "a"}, {"name": "b", "error": "" if state == "SUCCESS" else "value"})
     with child("conductor_main.py", kind, hosts, str(SESSION), state, events=events) as victim:
-        victim.wait(20)
+        victim.wait(60)
     assert client.get_children(layout.BOARD) != []
     with conducting(kind, hosts):
         assert until(lambda: client.get_children(layout.BOARD) == [])

@@ -50,7 +50,7 @@ def wake_a_zombie(kind: str, client: KazooClient, hosts: str, events: Path, *, k
             assert until(lambda: any(each["event"] == "CONNECTED" for each in said(events)[known:]))
             gate.touch()
         if kind == "ours":
-            assert zombie.wait(20) == 0
+            assert zombie.wait(60) == 0
             assert changes(client) == before
         else:
             assert until(lambda: count(events, "executed", "d") == 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -53,11 +54,10 @@ class Door:
         )
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        client.request(method, path, sent, {**given, **headers})
-        response = client.getresponse()
-        answer = json.loads(response.read())
-        client.close()
-        return response.status, answer
+        with contextlib.closing(client):
+            client.request(method, path, sent, {**given, **headers})
+            response = client.getresponse()
+            return response.status, json.loads(response.read())
 
     def raw(self, data: bytes) -> bytes:
         """Send *data* as it is, and return everything that comes back until the other side ends."""

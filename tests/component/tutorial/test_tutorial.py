@@ -25,7 +25,7 @@ from tests.fixtures.services import require
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "tutorial.md"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-DEADLINE = 60.0
+DEADLINE = 120.0
 LINES_OF_THE_PAGE = 7
 """Commands with output that the page shows, at least."""
 RUN = """#!/usr/bin/env bash
