@@ -21,16 +21,19 @@ CEPH = """#!{python} -IS
 import datetime, json, pathlib, sys
 file = pathlib.Path(__file__).parent / "blocklist"
 words = sys.argv[1:]
-assert words[:2] == ["--id", "medevac"], words
-if words[2:5] == ["osd", "blocklist", "add"]:
+assert words[:4] == ["--id", "medevac", "osd", "blocklist"], words
+entries = json.loads(file.read_text()) if file.exists() else {{}}
+if words[4] == "add":
     until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=float(words[6]))
-    with file.open("a") as out:
-        out.write(json.dumps({{"addr": words[5], "until": until.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")}}) + "\\n")
-elif words[2:5] == ["osd", "blocklist", "ls"]:
-    entries = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    print(json.dumps(entries)); print("listed", len(entries), "entries", file=sys.stderr)
+    entries.setdefault(words[5], until.strftime("%Y-%m-%dT%H:%M:%S.%f+0000"))  # an entry is not prolonged, by 16.2
+    print("blocklisting", words[5], file=sys.stderr)
+elif words[4] == "rm":
+    del entries[words[5]]
+elif words[4] == "ls":
+    print("\\n" + json.dumps([{{"addr": each, "until": end}} for each, end in entries.items()]) + "[]")
 else:
     sys.exit("Error EINVAL")
+file.write_text(json.dumps(entries))
 """
 
 
@@ -64,10 +67,12 @@ def test_a_host_on_the_blocklist_is_fenced(storage: CommandMeans) -> None:
     assert "127.0.0.1:0/0" in evidence.detail
 
 
-def test_an_entry_that_ends_soon_is_none(storage: CommandMeans, tmp_path: Path) -> None:
+def test_an_entry_that_ends_soon_is_none_and_is_replaced(storage: CommandMeans, tmp_path: Path) -> None:
     short = Program(str(tmp_path / "medevac-fence-ceph"), {"id": "medevac", "for": "60"})
     CommandMeans(ALL, short).order(CASE)
     assert storage.look(CASE).evidence is None
+    storage.order(CASE)
+    assert storage.look(CASE).evidence is not None
 
 
 def test_monitors_that_do_not_answer_are_unknown(storage: CommandMeans, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _(told: IronicRung, hosts: tuple[str, ...]) -> Step:
 def _(told: CommandRung, hosts: tuple[str, ...]) -> Step:
     secrets = {name: source.reference for name, source in told.secrets.items()}
     program = Program(told.run, told.options, secrets, float(told.timeout))
-    return _step(told, Rung("", timeout=float(told.timeout)), CommandMeans(hosts, program))
+    return _step(told, Rung("", timeout=float(told.timeout), times=told.times), CommandMeans(hosts, program))
 
 
 @_made.register

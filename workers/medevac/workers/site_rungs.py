@@ -148,6 +148,9 @@ class CommandRung(RungSettings):
     timeout: Duration = field(
         default=Duration(30), metadata=said("How long one call of the program may take.", least=1, most=600)
     )
+    times: int = field(
+        default=2, metadata=said("How often in a row, a second apart, it must say off or fenced.", least=1, most=20)
+    )
 
     @property
     def default_name(self) -> str:

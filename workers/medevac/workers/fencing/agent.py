@@ -15,6 +15,12 @@ from medevac.workers.fencing.process import run
 ON = 0
 OFF = 2
 """Exit codes of the action status."""
+_MEANINGS = {
+    "Unable to obtain correct plug status": "a wrong user, password or plug, which this agent does not tell apart",
+    "KeyError: 'Members'": "a wrong user or password: the BMC did not let it in",
+    "CERTIFICATE_VERIFY_FAILED": "the BMC's certificate is not trusted here; the option 'ssl_insecure' takes any",
+}
+"""What agents say (4.12.1, tried against real devices in tests/devices), and what people need to hear."""
 _OFF_WORD = re.compile(rb"\boff\b", re.IGNORECASE)
 
 
@@ -72,9 +78,9 @@ class FenceAgent:
         return Run(ran.code, ran.ending, ran.words(secrets.values()), says_off)
 
     def _complaint(self, action: str, answer: Run) -> str:
-        return (
-            f"{self._device.name} {answer.ending} on '{action}' for {self._host}: {answer.words or 'it said nothing'}"
-        )
+        meanings = [meaning for said, meaning in _MEANINGS.items() if said in answer.words]
+        told = "".join(f"{meaning}: " for meaning in meanings) + (answer.words or "it said nothing")
+        return f"{self._device.name} {answer.ending} on '{action}' for {self._host}: {told}"
 
 
 class AgentMeans:

@@ -16,6 +16,8 @@ LONGEST = 300
 _GRACE = 1.0
 """Seconds in which the pipes of a killed process must close."""
 _PASSED_ON = ("PATH", "HOME")
+_QUIET = {"LC_ALL": "C", "PYTHONWARNINGS": "ignore"}
+"""English words, and no warnings of Python's about the agents' own code among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def run(command: Sequence[str], told: str, limit: float) -> Ran:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {"LC_ALL": "C"},
+        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _QUIET,
     )
     try:
         output, errors = process.communicate(told.encode(), timeout=limit)

@@ -1,0 +1,116 @@
+"""Real devices on loopback, and the programs that speak to them; what is not installed is told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medevac.workers.fencing.fencer import LadderFencer
+from medevac.workers.ladders import fencer_of
+from medevac.workers.site import read_site
+from tests.devices.ceph import Monitor
+from tests.devices.ipmi import Bmc
+from tests.devices.redfish import Emulator
+from tests.fixtures.services import absent
+from tests.unit.fencing.climbing import Climbing
+
+PACKAGES = "fence-agents openipmi ipmitool ceph-mon ceph-common"
+"""Debian packages; sushy-tools is Python's."""
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "fencing"
+_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.real_devices)
+
+
+def programs(*names: str) -> None:
+    """Find that *names* are installed, or skip."""
+    missing = [name for name in names if not shutil.which(name, path=_PATH)]
+    if missing:
+        absent(", ".join(missing), f"apt-get install --no-install-recommends {PACKAGES}")
+
+
+@pytest.fixture(autouse=True)
+def path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let agents be found where Debian has them, and the password where the site files of these tests say."""
+    monkeypatch.setenv("PATH", _PATH)
+    monkeypatch.setenv("DEVICES_PASSWORD", PASSWORD)
+    monkeypatch.setenv("DEVICES_WRONG", "Wr0ng-But-Secret")
+
+
+PASSWORD = "Dev1ces-S3cret"
+
+
+@pytest.fixture
+def bmc(tmp_path: Path) -> Iterator[Bmc]:
+    """Return a real IPMI BMC (OpenIPMI's simulator) of a machine that is on."""
+    programs("fence_ipmilan", "ipmitool", "ipmi_sim")
+    with Bmc(tmp_path, free_port(socket.SOCK_DGRAM), PASSWORD) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """Return a real Redfish service (sushy-tools' emulator), over TLS with a certificate of its own."""
+    programs("fence_redfish", "openssl")
+    folder = tmp_path_factory.mktemp("redfish")
+    try:
+        made = Emulator(folder, free_port(socket.SOCK_STREAM), PASSWORD)
+    except ModuleNotFoundError as error:
+        absent("sushy-tools", f"pip install sushy-tools ({error})")
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitor]:
+    """Return a Ceph cluster of one monitor."""
+    programs("ceph", "ceph-mon", "ceph-authtool")
+    with Monitor(tmp_path_factory.mktemp("ceph"), free_port(socket.SOCK_STREAM)) as made:
+        yield made
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+Site = Callable[[str], LadderFencer]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return a function that makes the Fencer of a site file with this text below "ladder:"."""
+
+    def made(ladder: str) -> LadderFencer:
+        file = tmp_path / "medevac.yaml"
+        file.write_text(f"zookeeper: 127.0.0.1:1/medevac\npolicies: .\nfencing:\n  - hosts: '*'\n    ladder:\n{ladder}")
+        return fencer_of(read_site(file))
+
+    return made
+
+
+def dying(fencer: LadderFencer) -> Climbing:
+    """Return a host whose ladder *fencer* has, climbed once: its clock does not know how long real devices take."""
+    case = Climbing(fencer=fencer)
+    case.brief = replace(case.brief, settings=replace(case.brief.settings, fence_timeout=0.5))
+    return case
+
+
+def deployed(name: str) -> str:
+    """Return the path of a program of deploy/fencing, which runs on Debian's own Python."""
+    subprocess.run(["/usr/bin/python3", "--version"], check=True, capture_output=True, timeout=30)
+    return str(DEPLOYED / name)
