@@ -7,12 +7,14 @@ MEDEVAC_TEST_CLOUD_STATE  the folder in which the rig's processes keep hosts/ (f
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +22,33 @@ import pytest
 from novaclient import client as novaclient_client
 
 from medevac.core.errors import RefusedError
+from medevac.flows.estate import CONDUCTOR
 from medevac.flows.ports import Cloud, HostService
+from medevac.sandbox.cloud.model.server import RUNNING
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.session import open_session
+from tests.contract.cloud.between import Between
+from tests.contract.cloud.control_plane import ControlPlane
 from tests.contract.cloud.stage import service, until
 
 NAME = "contract"
+COMPUTE = "nova-compute"
 _FLAVOR = "m1.rig"
+_FRESH = 5.0
+"""Seconds since a host's last report, by which it is known to report (every 2 s on the rig)."""
 
 
 class RigStage:
     """Implements Stage on a real Nova.  The administrator's and the owner's acts go through novaclient."""
 
     def __init__(self, cloud: str) -> None:
-        session = open_session(cloud)
+        self._session = session = open_session(cloud)
         self.cloud: Cloud = NovaCloud(session)
-        self.patience = 60.0
+        self.patience = 90.0
         self.pause = 0.3
         self._admin: Any = novaclient_client.Client("2.90", session=session.session, region_name=session.region)
         self._scripts = Path(os.environ["MEDEVAC_TEST_CLOUD_RIG"])
-        self.hosts = tuple(sorted(found.host for found in self._admin.services.list(binary="nova-compute")))
+        self.hosts = tuple(sorted(found.host for found in self._admin.services.list(binary=COMPUTE)))
         aggregate = next(a for a in self._admin.aggregates.list() if set(a.hosts) >= set(self.hosts))
         self.aggregate: str = aggregate.name
         self.zone: str = aggregate.availability_zone
@@ -84,14 +93,12 @@ class RigStage:
         self._script("kill-host.sh", "-p", host)
 
     def bring_back(self, host: str) -> None:
-        before = service(self, host).updated_at
-        self._script("start-host.sh", host)
-        until(self, lambda: (service(self, host).updated_at or 0) > (before or 0), f"{host} has reported")
+        self.start(host)
         until(self, lambda: all(m.status != "done" for m in self.cloud.evacuations_from(host)), f"{host} is clean")
 
     @contextmanager
     def leave_only(self, host: str) -> Iterator[None]:
-        others = [self._admin.services.list(host=name, binary="nova-compute")[0] for name in self.hosts if name != host]
+        others = [self._admin.services.list(host=name, binary=COMPUTE)[0] for name in self.hosts if name != host]
         changed = [other.id for other in others if other.status == "enabled"]
         for other in changed:
             self._admin.services.disable(other)
@@ -111,25 +118,92 @@ class RigStage:
             knob.unlink()
 
     @contextmanager
-    def never_begin(self) -> Iterator[None]:
-        """Freeze nova-conductor; unlike the others' doing, Nova begins when the context ends."""
-        parent = int((self._state() / "run" / "nova-conductor.pid").read_text())
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        processes = [parent, *map(int, children)]
-        _signal(processes, signal.SIGSTOP)
+    def slow_spawning(self, seconds: float) -> Iterator[None]:
+        """Let every guest take *seconds* to start, as long as the context lasts."""
+        knob = self._state() / "hosts" / "spawn_delay"
+        knob.write_text(str(seconds))
         try:
             yield
         finally:
-            _signal(processes, signal.SIGCONT)
+            knob.unlink()
 
-    def lose_cell_of(self, host: str) -> AbstractContextManager[None]:
-        pytest.skip(f"the rig cannot take the cell of {host} away without its API")
+    def is_sent(self, server_id: str, host: str) -> bool:  # noqa: ARG002 - nova-conductor tells only that it has chosen
+        last = self._admin.instance_action.list(server_id)[0]
+        events = self._admin.instance_action.get(server_id, last.request_id).events
+        return any(event["event"] == "rebuild_server" and event["finish_time"] for event in events)
 
-    def lose_control(self, binary: str) -> AbstractContextManager[None]:
-        pytest.skip(f"a real Nova takes a minute to see that {binary} is gone")
+    def never_begin(self) -> AbstractContextManager[None]:
+        """Freeze nova-conductor; unlike the others' doing, Nova begins when the context ends."""
+        return self.control_plane.frozen(CONDUCTOR)
 
-    def lose_answers(self, kind: str, path: str) -> AbstractContextManager[None]:
-        pytest.skip(f"nobody stands between us and a real Nova who could do {kind} to {path}")
+    @contextmanager
+    def lose_cell_of(self, host: str) -> Iterator[None]:
+        """There is one cell: all hosts lose it with *host*."""
+        with self.control_plane.without_cell():
+            yield
+        until(self, lambda: self._beats_again(host), f"{host} reports again")
+
+    @contextmanager
+    def lose_control(self, binary: str) -> Iterator[None]:
+        """Freeze it, and wait as long as Nova waits for its report: a minute, unless the rig is told otherwise."""
+        with self.control_plane.frozen(binary):
+            until(self, lambda: not self.cloud.control_services()[binary], f"{binary} counts as down")
+            yield
+        until(self, lambda: self.cloud.control_services()[binary], f"{binary} counts as up")
+
+    @contextmanager
+    def lose_answers(self, kind: str, path: str) -> Iterator[None]:
+        straight = self.cloud
+        endpoint = self._session.session.get_endpoint(service_type="compute", region_name=self._session.region)
+        with Between(str(endpoint), kind, path) as between:
+            through = NovaCloud(replace(self._session, compute_endpoint=between.endpoint))
+            self.cloud = through
+            try:
+                yield
+            finally:
+                self.cloud = straight
+
+    @property
+    def control_plane(self) -> ControlPlane:
+        """Return the hands on Nova's own processes."""
+        return ControlPlane(self._scripts, self._state())
+
+    def start(self, host: str) -> None:
+        """Start nova-compute on *host* and return when it has reported."""
+        before = service(self, host).updated_at
+        self._script("start-host.sh", host)
+        until(self, lambda: (service(self, host).updated_at or 0) > (before or 0), f"{host} has reported")
+
+    def disable(self, host: str, reason: str) -> None:
+        """Disable *host*, as an operator does."""
+        self._admin.services.disable_log_reason(self._admin.services.list(host=host, binary=COMPUTE)[0].id, reason)
+
+    def copies(self) -> dict[str, list[str]]:
+        """Return on which hosts each server's guest runs, as their hypervisors tell it."""
+        found: dict[str, list[str]] = {}
+        for path in (self._state() / "hosts").glob("*/vms/*"):
+            if path.suffix != ".tmp" and json.loads(path.read_text())["state"] == RUNNING:
+                found.setdefault(path.name, []).append(path.parent.parent.name)
+        return found
+
+    def requests(self) -> int:
+        """Return how many requests Nova's API has answered."""
+        with (self._state() / "log" / "nova-api-access.log").open("rb") as lines:
+            return sum(1 for _ in lines)
+
+    def kill_nova_compute(self, host: str) -> None:
+        """End nova-compute on *host* as a crash does; its guests run on."""
+        self._script("kill-host.sh", host)
+
+    @contextmanager
+    def stand_still(self, host: str) -> Iterator[None]:
+        """Let nova-compute on *host* stand still as long as the context lasts; its guests run on."""
+        process = int((self._state() / "run" / "hosts" / f"{host}.pid").read_text())
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
 
     def _bring_to(self, server_id: str, vm_state: str) -> None:
         self._await_state(server_id, "active")
@@ -171,6 +245,10 @@ class RigStage:
     def _beats(self, host: str) -> bool:
         return (self._state() / "run" / "hosts" / f"{host}.pid").exists()
 
+    def _beats_again(self, host: str) -> bool:
+        found = service(self, host)
+        return found.state == "up" and (found.updated_at or 0) > time.time() - _FRESH
+
     def _ours(self) -> list[Any]:
         listed: list[Any] = self._admin.servers.list(detailed=True, search_opts={"all_tenants": True})
         return [found for found in listed if found.name.startswith(NAME)]
@@ -183,8 +261,3 @@ class RigStage:
         if folder is None:
             pytest.skip("needs MEDEVAC_TEST_CLOUD_STATE, to reach into the real Nova")
         return Path(folder)
-
-
-def _signal(processes: list[int], number: signal.Signals) -> None:
-    for process in processes:
-        os.kill(process, number)

@@ -50,6 +50,12 @@ class Stage(Protocol):
     def break_spawning(self) -> AbstractContextManager[None]:
         """Let every host fail to start guests, as long as the context lasts."""
 
+    def stand_still(self, host: str) -> AbstractContextManager[None]:
+        """Let nova-compute on *host* stand still, its guests running on, as long as the context lasts."""
+
+    def is_sent(self, server_id: str, host: str) -> bool:
+        """Tell whether Nova has ordered *host* to start the server, the last one that was evacuated."""
+
     def never_begin(self) -> AbstractContextManager[None]:
         """Let Nova accept evacuations without beginning them, as long as the context lasts."""
 

@@ -82,6 +82,18 @@ class WorldStage:
             world.mishaps.fail_spawns = {}
 
     @contextmanager
+    def stand_still(self, host: str) -> Iterator[None]:
+        with self._world.settled() as world:
+            machines.freeze_compute(world, host)
+        yield
+        with self._world.settled() as world:
+            machines.thaw_compute(world, host)
+
+    def is_sent(self, server_id: str, host: str) -> bool:
+        with self._world.settled() as world:
+            return server_id in world.hosts[host].allocations
+
+    @contextmanager
     def never_begin(self) -> Iterator[None]:
         with self._world.settled() as world:
             world.mishaps.lose_evacuations = ANY

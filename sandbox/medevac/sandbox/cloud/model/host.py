@@ -25,6 +25,8 @@ class Host:
     reachable: bool = True
     """False: its network is cut, while its guests run on."""
     compute_running: bool = True
+    frozen: bool = False
+    """True: nova-compute stands still (SIGSTOP, or an I/O error that never ends) and goes on where it was."""
     compute_starts: int = 1
     """How often it was started."""
     libvirt: str = "running"
@@ -50,7 +52,7 @@ class Host:
     @property
     def alive(self) -> bool:
         """Tell whether nova-compute on it works and is reached."""
-        return self.powered and self.reachable and self.compute_running
+        return self.powered and self.reachable and self.compute_running and not self.frozen
 
     @property
     def acts(self) -> bool:

@@ -22,7 +22,7 @@ def power_off(world: World, name: str, why: str = "the power was cut") -> None:
     if not host.powered:
         return
     host.stop_beating(world.now, world.settings.report_interval)
-    host.powered = host.compute_running = False
+    host.powered = host.compute_running = host.frozen = False
     host.hanging.clear()
     host.libvirt = "down"
     guests.end_all(world, name, why)
@@ -63,8 +63,22 @@ def kill_compute(world: World, name: str) -> None:
     """Kill nova-compute only: its guests run on."""
     host = world.host(name)
     host.stop_beating(world.now, world.settings.report_interval)
-    host.compute_running = False
+    host.compute_running = host.frozen = False
     host.hanging.clear()
+
+
+def freeze_compute(world: World, name: str) -> None:
+    """Let nova-compute stand still: to Nova it is as dead as a killed one, and its guests run on."""
+    host = world.host(name)
+    host.stop_beating(world.now, world.settings.report_interval)
+    host.frozen = host.compute_running
+
+
+def thaw_compute(world: World, name: str) -> None:
+    """Let nova-compute go on: the same process, which cleans nothing up and does what it was told meanwhile."""
+    host = world.host(name)
+    host.frozen = False
+    _take_part(world, host)
 
 
 def start_compute(world: World, name: str) -> None:

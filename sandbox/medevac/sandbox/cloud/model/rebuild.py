@@ -35,6 +35,8 @@ class _Job:
     vm_state: str
     """The server's state when the destination got it."""
     event: Event
+    process: int
+    """Which start of the destination's nova-compute works on it."""
 
 
 def begin(world: World, server: Server, migration: Migration) -> None:
@@ -66,11 +68,20 @@ def _schedule(world: World, server: Server, seconds: float, *, first: bool) -> N
             return
         host = found
     host.allocate(server.id, server.flavor)
-    if not host.alive:  # the message waits in a queue that nobody reads
+    job = _Job(world, server, migration, host, seconds, server.vm_state, event, host.compute_starts)
+    claim = _claim if first else _claim_in_vain
+    if host.alive:
+        _later(job, "claim", claim)
+    else:  # the message waits in a queue that nobody reads, until somebody does
         server.rebuild = None
-        return
-    job = _Job(world, server, migration, host, seconds, server.vm_state, event)
-    _later(job, "claim", _claim if first else _claim_in_vain)
+        host.waiting.append(functools.partial(_come_late, job, claim))
+
+
+def _come_late(job: _Job, claim: Callable[[_Job], None]) -> None:
+    """Let a nova-compute that works again carry out what it was told before, whatever has become of the server."""
+    job.process = job.host.compute_starts
+    job.server.rebuild = job.server.rebuild or job.migration.id
+    _later(job, "claim", claim)
 
 
 def _is_next(migration: Migration) -> bool:
@@ -88,8 +99,6 @@ def _no_valid_host(world: World, server: Server, migration: Migration, event: Ev
 
 
 def _claim(job: _Job) -> None:
-    if not _goes_on(job):
-        return
     _take(job)
     refused = take(job.world.mishaps.refuse_claims, job.host.name)
     reason = "Insufficient compute resources: Requested instance NUMA topology cannot fit." if refused else None
@@ -111,8 +120,6 @@ def _take(job: _Job) -> None:
 
 
 def _spawn(job: _Job) -> None:
-    if not _goes_on(job):
-        return
     if job.server.task_state != "rebuilding":
         _fail(job, _surprise(job), "error")
         return
@@ -125,8 +132,6 @@ def _spawn(job: _Job) -> None:
 
 
 def _spawned(job: _Job) -> None:
-    if not _goes_on(job):
-        return
     if take(job.world.mishaps.fail_spawns, job.host.name):
         _fail(job, "Virtual Interface creation failed", "error")
         return
@@ -155,8 +160,6 @@ def _to_be_stopped(job: _Job) -> bool:
 
 
 def _settle(job: _Job) -> None:
-    if not _goes_on(job):
-        return
     if job.server.task_state == "powering-off":
         job.server.vm_state, job.server.task_state, job.server.power_state = "stopped", None, SHUT_DOWN
         job.world.touch(job.server)
@@ -165,8 +168,6 @@ def _settle(job: _Job) -> None:
 
 def _finish(job: _Job) -> None:
     """Change the host, then the record: Nova does the two one after the other, too quickly for a client to see."""
-    if not _goes_on(job):
-        return
     job.world.move(job.server, job.host.name)
     job.server.rebuild = None
     job.server.fault = None
@@ -176,16 +177,18 @@ def _finish(job: _Job) -> None:
     end_action(job.world, job.server, "evacuate", None)
 
 
-def _goes_on(job: _Job) -> bool:
-    """Tell whether the destination still works on it; a dead one leaves everything as it stands, for ever."""
+def _go_on(job: _Job, action: Callable[[_Job], None]) -> None:
+    """Do *action* where the destination still works on it; a dead one leaves everything as it stands, for ever."""
+    host = job.host
     if job.server.deleted:
         _set_status(job.world, job.migration, "failed")
         _give_up(job)
-        return False
-    if not job.host.alive:
+    elif host.compute_starts == job.process and host.alive:
+        action(job)
+    elif host.compute_starts == job.process and host.frozen:
+        host.waiting.append(functools.partial(_go_on, job, action))
+    else:
         job.server.rebuild = None
-        return False
-    return True
 
 
 def _fail(job: _Job, message: str, vm_state: str) -> None:
@@ -211,4 +214,4 @@ def _set_status(world: World, migration: Migration, status: str) -> None:
 
 
 def _later(job: _Job, phase: str, action: Callable[[_Job], None]) -> None:
-    job.world.after(job.seconds * _PHASES[phase], functools.partial(action, job))
+    job.world.after(job.seconds * _PHASES[phase], functools.partial(_go_on, job, action))

@@ -1,0 +1,162 @@
+"""What operators and sites order, on a real Nova: abort, reserved hosts, and hosts whose nova-compute alone is gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from medevac.core.incident import Incident
+from tests.contract.cloud.rig import RigStage
+from tests.contract.cloud.stage import service
+from tests.contract.recovery.product import Product
+
+pytestmark = [pytest.mark.real_nova, pytest.mark.timeout(600)]
+
+SLOWLY = """
+policy: everyone
+match: everyone
+when:
+  host.down: [fence, disable, evacuate: {parallel: 2}, verify]
+"""
+WAITING = """
+policy: everyone
+match: everyone
+when:
+  host.down: [fence, disable, wait: 10m, evacuate, verify]
+"""
+LEAVING = """
+policy: everyone
+match: everyone
+when:
+  host.down: [fence, disable, evacuate, verify]
+  nova-compute.down: leave
+"""
+KILLING = """
+policy: everyone
+match: everyone
+when:
+  host.down: [fence, disable, evacuate, verify]
+  nova-compute.down: [disable, kill: {timeout: 5s}, evacuate, verify]
+"""
+RESERVED = "reserved: {hosts: [%s], reason: reserved}\n"
+QUICK = "way_back: {hold: 5s, again: 10s}\n"
+
+
+def test_an_aborted_recovery_lists_truly_what_was_not_undone(rig: RigStage, product: Product) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, 8)
+    product.configure(SLOWLY)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.slow_spawning(4):
+        product.post("host.down", host)
+        product.until(lambda: product.asked() >= 4, deadline=120)
+        aborted = _abort(product)
+        left = {record for record in rig.cloud.evacuations_from(host) if record.live or record.succeeded}
+        product.until(lambda: not any(record.live for record in rig.cloud.evacuations_from(host)), deadline=60)
+    assert f"servers that have left {host} or are on their way: {len(left)} (" in aborted.reason
+    assert f"nova-compute on {host} is forced down and disabled (medevac {aborted.id}" in aborted.reason
+    assert f"{host} stays off" in aborted.reason
+    assert len(rig.cloud.servers_on(host)) == 8 - len(left)
+    assert (service(rig, host).forced_down, service(rig, host).enabled) == (True, False)
+    assert all(len(hosts) == 1 for hosts in rig.copies().values())
+
+
+def test_an_abort_before_any_server_has_left_gives_the_host_back_to_nova(rig: RigStage, product: Product) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, 2)
+    product.configure(WAITING)
+    product.work()
+    rig.kill_nova_compute(host)
+    product.post("host.down", host)
+    product.until(lambda: service(rig, host).forced_down, deadline=90)
+    aborted = _abort(product)
+    assert f"undone: nova-compute on {host} is as it was before; not undone: {host} stays off" in aborted.reason
+    found = service(rig, host)
+    assert (found.enabled, found.forced_down, found.disabled_reason) == (True, False, "")
+    assert product.evacuations(host) == {}
+    assert len(rig.cloud.servers_on(host)) == 2
+
+
+def test_a_reserved_host_takes_the_servers_for_which_there_is_no_other(rig: RigStage, product: Product) -> None:
+    host, spare = rig.hosts[0], rig.hosts[3]
+    rig.boot(host, 3)
+    before = rig.cloud.servers_on(host)
+    rig.disable(spare, "reserved")
+    product.configure(site=RESERVED % spare)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.leave_only(spare):
+        product.post("host.down", host)
+        assert product.ended("host.down").state.value == "recovered"
+    assert {found.host for found in map(rig.cloud.server, (each.id for each in before)) if found} == {spare}
+    assert service(rig, spare).enabled
+    product.assert_back(before)
+
+
+def test_a_reserved_host_that_nobody_came_to_is_reserved_again(rig: RigStage, product: Product) -> None:
+    host, spare = rig.hosts[0], rig.hosts[3]
+    rig.boot(spare, 6)  # so that the scheduler thinks more of the others
+    rig.boot(host)
+    before = rig.cloud.servers_on(host)
+    rig.disable(spare, "reserved")
+    product.configure(site=RESERVED % spare)
+    product.work()
+    rig.kill_nova_compute(host)
+    product.post("host.down", host)
+    recovered = product.ended("host.down")
+    assert recovered.state.value == "recovered"
+    found = service(rig, spare)
+    assert (found.enabled, found.disabled_reason) == (False, "reserved")
+    product.assert_back(before)
+
+
+def test_a_host_whose_nova_compute_alone_is_gone_keeps_its_servers_and_takes_no_new_ones_until_it_is_back(
+    rig: RigStage, product: Product
+) -> None:
+    host = rig.hosts[0]
+    ids = rig.boot(host, 2)
+    product.configure(LEAVING, QUICK)
+    product.work()
+    rig.kill_nova_compute(host)
+    product.post("nova-compute.down", host)
+    product.until(lambda: product.incident("nova-compute.down") is not None, deadline=60)
+    product.until(lambda: not service(rig, host).enabled, deadline=60)
+    assert not service(rig, host).forced_down
+    assert {server_id: hosts for server_id, hosts in rig.copies().items() if server_id in ids} == {
+        server_id: [host] for server_id in ids
+    }
+    rig.bring_back(host)
+    product.post("nova-compute.up", host)
+    product.until(lambda: service(rig, host).enabled, deadline=120)
+    product.ended("nova-compute.down")
+    assert product.evacuations(host) == {}
+    assert not (product.folder / "power.log").exists() or product.fenced() == []
+
+
+def test_without_proof_that_a_guest_has_ended_nothing_is_evacuated_from_a_host_that_lives(
+    rig: RigStage, product: Product
+) -> None:
+    host = rig.hosts[0]
+    ids = rig.boot(host, 2)
+    product.configure(KILLING)
+    product.work()
+    rig.kill_nova_compute(host)
+    product.post("nova-compute.down", host)
+    product.until(lambda: _over(product), deadline=120)
+    assert product.evacuations(host) == {}
+    assert all(rig.copies()[server_id] == [host] for server_id in ids)
+
+
+def _abort(product: Product) -> Incident:
+    found = product.incident("host.down")
+    assert found is not None
+    product.command("incident", "abort", found.id, "--why", "wrong host")
+    ended = product.ended("host.down")
+    assert ended.state.value == "parked"
+    assert ended.reason.startswith("aborted by ")
+    return ended
+
+
+def _over(product: Product) -> bool:
+    found = product.incident("nova-compute.down")
+    return found is not None and (found.state.final or found.held_by != "")

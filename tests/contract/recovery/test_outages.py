@@ -1,0 +1,65 @@
+"""A recovery on a real Nova, a part of which dies meanwhile.  Played only where MEDEVAC_TEST_CLOUD names a cloud."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from tests.contract.cloud.rig import RigStage
+from tests.contract.recovery.product import Product
+
+pytestmark = [pytest.mark.real_nova, pytest.mark.timeout(600)]
+
+log = logging.getLogger(__name__)
+
+SERVERS = 6
+BEGUN = 2
+AWAY = 20.0
+
+
+@pytest.mark.parametrize("name", ["nova-api", "nova-conductor", "nova-scheduler", "rabbit"])
+def test_a_recovery_ends_well_though_a_part_of_nova_is_killed_in_its_middle_for_twenty_seconds(
+    rig: RigStage, product: Product, name: str
+) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, SERVERS)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.slow_spawning(2):
+        product.post("host.down", host)
+        product.until(lambda: product.asked() >= BEGUN, deadline=90)
+        with rig.control_plane.away(name):
+            _outlast(AWAY)
+        incident = product.ended("host.down")
+    log.info("asked for, of %d servers: %s", SERVERS, sorted(product.evacuations(host).values()))
+    assert incident.state.value == "recovered", incident.reason
+    assert product.fenced() == [host]
+    product.assert_back(before)
+
+
+def test_a_server_whose_new_host_stands_still_before_it_arrives_is_put_elsewhere_and_runs_once(
+    rig: RigStage, product: Product
+) -> None:
+    host, still = rig.hosts[0], rig.hosts[1]
+    rig.boot(host)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.stand_still(still):
+        with rig.leave_only(still):
+            product.post("host.down", host)
+            product.until(lambda: product.asked() >= 1, deadline=90)
+            _outlast(AWAY)
+        incident = product.ended("host.down")
+    _outlast(AWAY)  # what waited for the host that stood still is carried out now
+    log.info("records: %s", rig.cloud.evacuations_from(host))
+    assert incident.state.value == "recovered", incident.reason
+    product.assert_back(before)
+
+
+def _outlast(seconds: float) -> None:
+    """Let an outage last: there is nothing to wait for."""
+    threading.Event().wait(seconds)

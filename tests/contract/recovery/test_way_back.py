@@ -1,0 +1,135 @@
+"""A host of a real Nova that returns after medevac has recovered it; nobody can look for left-over guests here.
+
+The rig's hypervisor is Nova's fake one: there is no libvirt to ask, so that medevac believes Nova's own cleaning, and
+the tests look into the fake hypervisors themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from medevac.core.incident import Incident
+from tests.contract.cloud.rig import RigStage
+from tests.contract.cloud.stage import server, service
+from tests.contract.recovery.product import Product
+
+pytestmark = [pytest.mark.real_nova, pytest.mark.timeout(600)]
+
+QUICK = "way_back: {settle: 2m, clean: 20s, hold: 5s, again: 10s}\nlimits: {capacity_again: 10s}\n"
+SERVERS = 3
+THEIRS = "I look at its board"
+
+Die = Callable[[], Incident]
+
+
+@pytest.fixture
+def die(rig: RigStage, product: Product) -> Die:
+    """Return what lets the first host die, and waits until medevac is done with it."""
+
+    def go() -> Incident:
+        rig.kill_nova_compute(rig.hosts[0])
+        product.post("host.down", rig.hosts[0])
+        return product.ended("host.down")
+
+    product.configure(site=QUICK)
+    return go
+
+
+def test_a_host_that_returns_has_cleaned_up_before_it_is_enabled(rig: RigStage, product: Product, die: Die) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, SERVERS)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    assert die().state.value == "recovered"
+    product.power_on(host)
+    product.post("host.member", host)
+    assert product.ended("host.up").state.value == "recovered"
+    _assert_in_service(rig, host)
+    assert {record.status for record in rig.cloud.evacuations_from(host)} == {"completed"}
+    product.assert_back(before)
+
+
+def test_a_host_that_returns_before_its_last_server_has_left_waits_for_it_and_for_another_start(
+    rig: RigStage, product: Product
+) -> None:
+    host = rig.hosts[0]
+    ids = rig.boot(host, SERVERS)
+    product.configure(site=QUICK)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.slow_spawning(15):
+        product.post("host.down", host)
+        product.until(lambda: product.asked() == SERVERS, deadline=120)
+        product.power_on(host)
+        product.post("host.member", host)
+        recovered = product.ended("host.down")
+    assert recovered.state.value == "recovered", recovered.reason
+    assert not service(rig, host).enabled
+    rig.kill_nova_compute(host)
+    product.power_on(host)
+    assert product.ended("host.up").state.value == "recovered"
+    _assert_in_service(rig, host)
+    assert {server(rig, server_id).vm_state for server_id in ids} == {"active"}
+    assert all(len(hosts) == 1 for hosts in rig.copies().values())
+
+
+def test_a_returning_host_that_an_operator_has_taken_since_is_left_to_him(
+    rig: RigStage, product: Product, die: Die
+) -> None:
+    host = rig.hosts[0]
+    rig.boot(host)
+    product.work()
+    die()
+    rig.disable(host, THEIRS)
+    product.power_on(host)
+    product.post("host.member", host)
+    product.settled("host.member")
+    found = service(rig, host)
+    assert (found.enabled, found.disabled_reason, found.forced_down) == (False, THEIRS, True)
+    assert product.incident("host.up") is None
+
+
+def test_servers_without_room_are_held_and_start_elsewhere_once_there_is_some(
+    rig: RigStage, product: Product, die: Die
+) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, 2)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.leave_only(host):
+        product.post("host.down", host)
+        held = product.held("host.down", by="capacity")
+        assert {server(rig, each.id).vm_state for each in before} == {"error"}
+        assert "No valid host" in str(product.report(held))
+    assert product.ended("host.down").state.value == "recovered"
+    product.assert_back(before)
+
+
+def test_servers_without_room_start_where_they_were_when_their_own_host_returns(
+    rig: RigStage, product: Product, die: Die
+) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, 2)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.leave_only(host):
+        product.post("host.down", host)
+        product.held("host.down", by="capacity")
+        product.power_on(host)
+        product.post("host.member", host)
+        returned = product.ended("host.up")
+    assert returned.state.value == "recovered", returned.reason
+    _assert_in_service(rig, host)
+    for was in before:
+        now = server(rig, was.id)
+        assert (now.host, now.vm_state, now.power_state) == (host, "active", 1)
+    assert all(len(hosts) == 1 for hosts in rig.copies().values())
+
+
+def _assert_in_service(rig: RigStage, host: str) -> None:
+    found = service(rig, host)
+    assert (found.enabled, found.forced_down, found.state, found.disabled_reason) == (True, False, "up", "")
