@@ -24,6 +24,7 @@ from medevac.flows.policy.language import (
     Verify,
     Wait,
 )
+from medevac.flows.policy.placeholders import PLACEHOLDERS
 from medevac.sandbox.cloud.model import actions, verdict
 from tests.unit.flows.recovering import Recovery, policy, trying
 
@@ -215,6 +216,14 @@ def test_what_an_owner_took_meanwhile_is_not_tried_in_another_round() -> None:
     assert recovery.results()["a"] == "recovered"
     assert recovery.rows()["b"]["result"] in {"skipped", "failed"}
     assert_clean(recovery)
+
+
+def test_every_placeholder_of_a_message_is_filled() -> None:
+    recovery = Recovery("web-1")
+    recovery.run(flow(ONCE, Page(text=" ".join(f"{name}={{{name}}}" for name in PLACEHOLDERS))))
+    (sent,) = recovery.site.notifier.sent
+    assert [name for name in PLACEHOLDERS if f"{name}=" not in sent.text] == []
+    assert "{" not in sent.text
 
 
 def test_a_policy_that_covers_nobody_here_tells_nobody() -> None:

@@ -17,6 +17,7 @@ ONLY_WARNINGS = {
     "flow-deadline-too-short",
     "failure-without-flows",
     "flow-without-evacuate",
+    "message-placeholder",
     "no-chroot",
     "nobody-answers",
     "not-everyone",

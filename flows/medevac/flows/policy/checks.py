@@ -29,6 +29,7 @@ from medevac.flows.policy.language import (
 from medevac.flows.policy.matching import includes
 from medevac.flows.policy.nesting import check_nesting
 from medevac.flows.policy.orders import check_orders
+from medevac.flows.policy.placeholders import meaningless
 from medevac.flows.policy.problems import WHOLE_FILE, Problems, quoted
 from medevac.flows.policy.words import BUILT_IN, BUILT_IN_FILE, UNANSWERED
 
@@ -86,6 +87,8 @@ def _check_flow(draft: Draft, failure: str, flow: Flow) -> None:
         lacks = () if unreadable else unsaid(step)
         for message, hint in dict.fromkeys((*lacks, *dead, *misplaced(step, earlier, failure))):
             draft.problems.error(place, message, hint)
+        for message, hint in meaningless(step):
+            draft.problems.warning(place, message, hint)
     if flow.leaves and len(flow.steps) > 1:
         index = next(index for index, step in enumerate(flow.steps) if isinstance(step, Leave))
         message = "'leave' means that nothing is done, yet other steps stand beside it"

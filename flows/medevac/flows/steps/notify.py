@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from medevac.core.errors import NotificationError
 from medevac.flows.plan import Plan
 from medevac.flows.policy.language import FAILURES, HOST_DOWN, SERVER_FAILURES, Notify, Page, Result
+from medevac.flows.policy.placeholders import filled
 from medevac.flows.ports import Ports
 from medevac.flows.standing import Standing, Standings
 from medevac.flows.steps.staged import PolicyStep, Seat
@@ -24,8 +24,6 @@ SUMMARY = "{failure} of {host}: {recovered} of {servers} servers of {policy} are
 SUMMARY_LIVE = "{failure} of {host}: {meaning} {servers} servers of {policy}, {failed} of them need you. {reason}"
 """The same for a host that lives: its servers run on, as long as nothing else is said of them."""
 SUMMARY_SERVER = "{failure} of {names} on {host}: {meaning} {reason}"
-
-_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +82,11 @@ class Tell(PolicyStep):
         }
 
 
-PLACEHOLDERS = ("host", "incident", "failure", "policy", "servers", "recovered", "failed", "reason", "names")
-"""What may stand in braces in a message."""
-
-
 def summary(failure: str) -> str:
     """Return the message where the policy says none."""
     if failure in SERVER_FAILURES:
         return SUMMARY_SERVER
     return SUMMARY if failure == HOST_DOWN else SUMMARY_LIVE
-
-
-def filled(text: str, facts: Mapping[str, str]) -> str:
-    """Return *text* with its placeholders filled; braces around anything else stay as they are."""
-    return _PLACEHOLDER.sub(lambda found: facts.get(found[1], found[0]), text).strip()
 
 
 def _few(texts: Sequence[str], between: str) -> str:
