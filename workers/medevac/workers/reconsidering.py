@@ -80,6 +80,9 @@ class Reconsidering:
         except MedevacError as error:
             # It stays due, and is looked at again in the next round.
             log.warning("%s stays held: %s", stored.incident.id, error)
+        except Exception:
+            # One incident that we cannot judge must not keep the others from going on.
+            log.exception("%s stays held, and could not be judged; please report this", stored.incident.id)
 
     def _reconsider(self, stored: Stored) -> None:
         incident = stored.incident

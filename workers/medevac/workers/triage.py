@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from typing import Any
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
@@ -16,7 +17,7 @@ from medevac.core.handled import Outcome
 from medevac.core.wire import decode
 from medevac.workers.desk import NotYetError
 from medevac.workers.housekeeping import Retention, tidy
-from medevac.workers.intake import Intake, waiting
+from medevac.workers.intake import Intake
 from medevac.workers.zookeeper import bounded
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,10 @@ class Triage:
             except MedevacError as error:
                 log.warning("triage cannot go on for now: %s", error)
                 left = 1
+            except Exception:
+                # It would end this thread, and one after another those of all workers: nobody would be left to lead.
+                log.exception("triage failed as nobody has foreseen, and tries again; please report this")
+                left = 1
             pause = min(pause * 2, LONGEST_PAUSE) if left else FIRST_PAUSE
             self._wake.wait(self._rest(pause if left else LONGEST_PAUSE))
 
@@ -114,10 +119,7 @@ class Triage:
 
     def settle_waiting(self) -> int:
         """Settle what waits now, and return how many events could not be settled yet."""
-        bounded(self._client.get_children_async(layout.EVENTS, watch=self._event_came))
-        bounded(self._client.exists_async(layout.NEWS, watch=self._operator_spoke))
-        events = [event for name in waiting(self._client) if (event := self._read(name)) is not None]
-        events.sort(key=_turn)
+        events = self._waiting()
         self._due = None
         return sum(not self._settle(event) for event in events)
 
@@ -130,10 +132,20 @@ class Triage:
         self._look_at = 0.0
         self._wake.set()
 
-    def _read(self, name: str) -> Event | None:
+    def _waiting(self) -> list[Event]:
+        """Return the events that wait, in the order of their turns, in two round trips however many there are."""
+        listed = self._client.get_children_async(layout.EVENTS, watch=self._event_came)
+        news = self._client.exists_async(layout.NEWS, watch=self._operator_spoke)
+        names = sorted(bounded(listed))
+        bounded(news)
+        calls = [(name, self._client.get_async(layout.event(name))) for name in names]
+        events = [event for name, call in calls if (event := self._read(name, call)) is not None]
+        return sorted(events, key=_turn)
+
+    def _read(self, name: str, call: Any) -> Event | None:  # noqa: ANN401 - kazoo's asynchronous result
         path = layout.event(name)
         try:
-            data, _ = bounded(self._client.get_async(path))
+            data, _ = bounded(call)
         except NoNodeError:
             return None
         try:

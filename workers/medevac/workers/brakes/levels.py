@@ -95,6 +95,9 @@ class Watch:
                     self.look()
             except MedevacError as error:
                 log.warning("how failure domains stand cannot be told: %s", error)
+            except Exception:
+                # Without this thread everybody would go by what it said last, for good.
+                log.exception("how failure domains stand could not be told; please report this")
 
     def stop(self) -> None:
         """End run() soon, from another thread."""
