@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from medevac.flows.journey import CLEANED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
+from medevac.flows.journey import ACCEPTED, CLEANED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
 from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns
@@ -46,6 +46,16 @@ class Wave:
     def under_way(self) -> tuple[str, ...]:
         """Return the ids of the servers that Nova works on."""
         return tuple(j.server.id for j in self._journeys.values() if j.phase is Phase.ASKED)
+
+    @property
+    def taken_up(self) -> tuple[str, ...]:
+        """Return the ids of those under way that a destination works on: the scheduler is done with them."""
+        asked = (journey for journey in self._journeys.values() if journey.phase is Phase.ASKED)
+        return tuple(j.server.id for j in asked if j.newest is not None and j.newest.status != ACCEPTED)
+
+    def left_alone(self, server_id: str) -> bool:
+        """Tell whether a server that is not under way any more became somebody else's matter."""
+        return self._journeys[server_id].phase is Phase.SKIPPED
 
     def failed(self, server_id: str) -> bool:
         """Tell whether the last attempt for a server that is not under way did not bring it anywhere."""

@@ -17,6 +17,7 @@ from medevac.flows.estate import HostService, Migration, Server, ServerGroup
 from medevac.flows.guests import Activity, Domain, Hypervisor, KillProof, NoHypervisor, NoServices, Services
 from medevac.flows.history import History, NoHistory
 from medevac.flows.rung import Answer, Case, Rung
+from medevac.flows.traffic import Traffic
 
 __all__ = [
     "Activity",
@@ -41,6 +42,7 @@ __all__ = [
     "Server",
     "ServerGroup",
     "Services",
+    "Traffic",
 ]
 
 
@@ -325,3 +327,4 @@ class Ports:
     hypervisor: Hypervisor = field(default_factory=NoHypervisor)
     services: Services = field(default_factory=NoServices)
     history: History = field(default_factory=NoHistory)
+    traffic: Traffic = field(default_factory=Traffic)

@@ -1,173 +1,146 @@
-"""Throttle: how many evacuations are under way at once, learnt from how fast servers arrive.  A pure state machine.
+"""Throttle: how many evacuations are under way at once, learnt from how long servers take.  A pure state machine.
 
 More at once is not faster everywhere: requests that Nova works on side by side see the same view of the hosts, conflict
-in Placement, and are tried again.  So it begins with few, has more while that pays, and fewer where it does not.  An
-epoch ends when as many servers have arrived as may be under way, each asked for within it.
+in Placement, and are tried again.  So one is asked for at first, and several times as many when a destination has taken
+it up: that comes long before it arrives, and comes late where they get in each other's way.  From then on arrivals say
+how many are best (medevac.flows.crowding); now and then a few more are tried, since clouds change.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-START = 5
-"""Evacuations that are begun with: more would cost most where each gets in the way of all others."""
-FACTOR = 3
-"""By how much more is tried while more pays."""
-PAYS = 1.1
-"""How much faster servers have to arrive for more to pay: less could be chance."""
-CROWDED = 0.5
-"""Above this power of how many are under way, the time of each grows so fast that more at once wins little."""
-OBVIOUS = 0.9
-"""The same, where only two degrees of crowding have been seen yet, and chance has a greater part in it."""
-LEAST = 4
-"""Arrivals of an epoch at least: the times that servers take differ by themselves."""
-SLOWER = 1.5
-"""How many times as long as the fastest one may take that is not held up by others; they differ by themselves."""
-REST = 3
-"""Epochs between two tries of a little more, where the best is thought to be known."""
+from medevac.flows.crowding import Level, Levels, best, merged
+
+GROW = 4
+"""How many times as many as have gone well before are asked for at most."""
+ENOUGH = 6
+"""Arrivals after which it does not matter any more how soon destinations took servers up."""
+REST = 10
+"""Arrivals, at least, between two tries of a little more; as many times as many, the more tries won nothing."""
+LONGEST = 4
+STUCK = 10.0
+"""Seconds after which a server takes no place any more, for one that Nova forgot is not to hold up all others..."""
+TIMES = 4
+"""... or, where it is longer, so many times as long as the slowest have taken."""
+PART = 4
+"""By which part of the best more are tried."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asked:
     at: float
     beside: int
     """How many were under way then, itself included."""
-    epoch: int
+    area: float
+    """Seconds that all servers had been under way by then."""
+    timed: bool
+    taken: bool = False
 
 
 class Throttle:
-    """The bound on what is under way; *most*, the policy's, is never exceeded."""
+    """The bound on what is under way."""
 
-    def __init__(self, most: int, now: float) -> None:
-        """Begin at *now*."""
-        self._most = most
-        self.window = min(START, most)
-        self._ceiling = most
+    def __init__(self, now: float, known: Iterable[Level] = ()) -> None:
+        """Begin at *now*, with what is *known* of the cloud."""
+        self._before = tuple(known)
+        self._levels = Levels()
+        self._taken = Levels()
         self._asked: dict[str, _Asked] = {}
-        self._last: tuple[int, float] | None = None
-        self._rests = 0
-        self._opening = True
-        self._epoch = 0
-        self._begin(now)
+        self._greatest = max((round(level.beside) for level in self._before if level.arrived), default=0)
+        self._looked_at = now
+        self._area = 0.0
+        self._since_try = 0
+        self._try = 0
+        self._patience = 1
+        self._best: dict[int, int] = {}
 
-    def asked(self, server_id: str, now: float) -> None:
-        """Note that a server was asked for."""
-        self._asked[server_id] = _Asked(now, len(self._asked) + 1, self._epoch)
+    @property
+    def under_way(self) -> int:
+        """Return how many are under way."""
+        return len(self._asked)
+
+    @property
+    def known(self) -> tuple[Level, ...]:
+        """Return what is known of the cloud."""
+        return merged(self._before, self._levels.all)
+
+    def window(self, most: int, now: float) -> int:
+        """Return how many may be under way at once, *most* at most."""
+        begun = GROW * self._greatest or 1 + sum(not asked.timed for asked in self._asked.values())
+        return min(min(max(self.best(most), self._try), begun) + self._stuck(now), most)
+
+    def _stuck(self, now: float) -> int:
+        """Return how many take nobody's place: they are under way for so long that nobody works on them."""
+        known = max((level.seconds for level in (*self._before, *self._levels.all)), default=0.0)
+        return sum(now - asked.at > max(STUCK, TIMES * known) for asked in self._asked.values())
+
+    def best(self, most: int) -> int:
+        """Return how many at once are thought to be best, *most* at most."""
+        if most not in self._best:
+            groups = [self._before, self._levels.all]
+            if self._levels.times < ENOUGH:
+                groups.append(self._taken.all)
+            self._best[most] = best(groups, most)
+        return self._best[most]
+
+    def asked(self, server_id: str, now: float, *, timed: bool = True) -> None:
+        """Note that a server was asked for; not *timed*: who knows when."""
+        self._pass(now)
+        self._asked[server_id] = _Asked(now, len(self._asked) + 1, self._area, timed)
+
+    def taken(self, server_id: str, now: float) -> None:
+        """Note that a destination has taken a server up."""
+        asked = self._asked.get(server_id)
+        if asked is None or asked.taken or not asked.timed:
+            return
+        self._pass(now)
+        asked.taken = True
+        self._taken.arrived(asked.beside, self._average(asked, now), now - asked.at)
+        self._saw(asked)
 
     def arrived(self, server_id: str, now: float) -> None:
         """Note that a server has arrived."""
-        asked = self._asked.pop(server_id, None)
-        if asked is None or asked.epoch != self._epoch:
-            self._drained(now)
+        asked = self.gone(server_id, now)
+        if asked is None or not asked.timed:
             return
-        self._times.append((asked.beside, now - asked.at))
-        if self._opening:
-            self._open(now)
-        elif len(self._times) >= max(self.window, LEAST):
-            self._conclude(now)
-
-    def _open(self, now: float) -> None:
-        """Let each arrival open the way for more, until the time of each begins to grow."""
-        if is_crowded(self._times):
-            self._opening = False
-            self._move(knee(self._times), now, None)
-        elif len(self._times) == 1:
-            return  # one time says nothing about another
-        elif self.window < self._most:
-            self.window = min(START + (FACTOR - 1) * len(self._times), self._most)
-        elif len(self._times) >= self.window:
-            self._opening = False
-            self._conclude(now)
+        self._levels.arrived(asked.beside, self._average(asked, now), now - asked.at)
+        self._since_try += 1
+        self._saw(asked, ended=True)
 
     def failed(self, server_id: str, now: float) -> None:
-        """Note a conflict, a time-out or no host: with fewer under way there are fewer, unless it is none of our doing.
-
-        Whoever was asked for before the bound was lowered says nothing about it.
-        """
-        asked = self._asked.pop(server_id, None)
-        if asked is None or asked.epoch != self._epoch or self.window == 1:
-            self._drained(now)
+        """Note a conflict, a time-out or no host: with fewer at once there may be fewer."""
+        asked = self.gone(server_id, now)
+        if asked is None or not asked.timed:
             return
-        self._opening = False
-        self._ceiling = max(self.window - 1, 1)
-        self._move(max(self.window // 2, 1), now, last=None)
-        self._rests = REST
+        self._levels.failed(asked.beside)
+        self._saw(asked, ended=True)
 
-    def _begin(self, now: float) -> None:
-        self._epoch += 1
-        self._began_at = now
-        self._times: list[tuple[int, float]] = []
+    def gone(self, server_id: str, now: float) -> _Asked | None:
+        """Note that a server is not under way any more, which says nothing about the others."""
+        self._pass(now)
+        return self._asked.pop(server_id, None)
 
-    def _drained(self, now: float) -> None:
-        """Let the epoch of a lower bound begin when no more are under way than it allows."""
-        if not self._times and all(asked.epoch != self._epoch for asked in self._asked.values()):
-            self._began_at = now
+    def _saw(self, asked: _Asked, *, ended: bool = False) -> None:
+        """Draw the conclusions that are due at once; the others wait until somebody asks for them."""
+        before = self._best
+        self._best = {}
+        self._greatest = max(self._greatest, asked.beside)
+        if not ended:
+            return
+        if self._try and asked.beside >= self._try:
+            won = any(self.best(most) > number for most, number in before.items())
+            self._patience = 1 if won else min(self._patience * 2, LONGEST)
+            self._try, self._since_try = 0, 0
+        elif not self._try and self._since_try >= REST * self._patience:
+            known = max((self.best(most) for most in before), default=1)
+            self._try = known + max(known // PART, 1)
 
-    def _move(self, window: int, now: float, last: tuple[int, float] | None) -> None:
-        self.window = min(max(window, 1), self._ceiling, self._most)
-        self._last = last
-        self._begin(now)
+    def _pass(self, now: float) -> None:
+        self._area += len(self._asked) * (now - self._looked_at)
+        self._looked_at = now
 
-    def _conclude(self, now: float) -> None:
-        """Compare the epoch with the one before, and say how many may be under way next."""
-        rate = len(self._times) / max(now - self._began_at, 1e-3)
-        here, last = (self.window, rate), self._last
-        crowded = is_crowded(self._times)
-        if last is None or last[0] == self.window:
-            self._go_on(now, here, crowded=crowded)
-        elif self.window > last[0]:
-            self._judge_more(now, here, last, crowded=crowded)
-        elif rate * PAYS >= last[1]:
-            self._move(self.window // 2, now, here)
-        else:
-            self._settle(last[0], now, here)
-
-    def _go_on(self, now: float, here: tuple[int, float], *, crowded: bool) -> None:
-        """Try less where it is crowded, a little more now and then where it is not."""
-        self._rests -= 1
-        if self._rests > 0:
-            self._move(self.window, now, here)
-        elif crowded and self._last is None:
-            self._move(self.window // 2, now, here)
-        else:
-            self._ceiling = self._most
-            self._move(self.window + max(self.window // 4, 1), now, here)
-
-    def _judge_more(self, now: float, here: tuple[int, float], last: tuple[int, float], *, crowded: bool) -> None:
-        if here[1] < last[1] * PAYS:
-            self._settle(last[0], now, here)
-        elif crowded:
-            self._settle(self.window, now, here)
-        else:
-            self._move(self.window * FACTOR, now, here)
-
-    def _settle(self, window: int, now: float, here: tuple[int, float]) -> None:
-        self._rests = REST
-        self._move(window, now, (window, here[1]))
-
-
-def is_crowded(times: list[tuple[int, float]]) -> bool:
-    """Tell whether the time of each grows with how many are under way."""
-    degrees = len({beside for beside, _ in times})
-    return crowding(times) > (CROWDED if degrees > 2 else OBVIOUS)  # noqa: PLR2004 - two points make any line
-
-
-def crowding(times: list[tuple[int, float]]) -> float:
-    """Return the power of the number under way with which the time of each grows: 0 not at all, 1 one by one.
-
-    *times* has, for each server, how many were under way when it was asked for, and how long it took; 0 where they say
-    too little.
-    """
-    points = [(math.log(beside), math.log(max(seconds, 1e-3))) for beside, seconds in times]
-    if len({x for x, _ in points}) == 1:
-        return 0.0
-    mean_x = sum(x for x, _ in points) / len(points)
-    mean_y = sum(y for _, y in points) / len(points)
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
-
-
-def knee(times: list[tuple[int, float]]) -> int:
-    """Return how many may be under way before the time of each begins to grow."""
-    fastest = min(seconds for _, seconds in times)
-    return max(beside for beside, seconds in times if seconds <= SLOWER * fastest)
+    def _average(self, asked: _Asked, now: float) -> float:
+        """Return how many were under way on average since a server was asked for."""
+        return max((self._area - asked.area) / max(now - asked.at, 1e-6), 1.0)

@@ -50,6 +50,7 @@ class FakeSite:
         self.notifier = FakeNotifier()
         self.hypervisor = FakeHypervisor(self.world)
         self.services = FakeServices(self.world)
+        self.traffic = ports.Traffic()
 
     @property
     def ports(self) -> ports.Ports:
@@ -63,4 +64,5 @@ class FakeSite:
             notifier=self.notifier,
             hypervisor=self.hypervisor,
             services=self.services,
+            traffic=self.traffic,
         )

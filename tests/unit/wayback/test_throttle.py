@@ -2,97 +2,202 @@
 
 from __future__ import annotations
 
-import heapq
+import math
+import random
 from collections.abc import Callable
 
 import pytest
 
-from medevac.flows.throttle import START, Throttle, crowding, is_crowded, knee
+from medevac.flows.crowding import Level, best, merged
+from medevac.flows.learnt import Learnt
+from medevac.flows.throttle import GROW, STUCK, Throttle
+
+MOST = 20
+UPTAKE = 0.1
+"""The part of its time after which a destination has taken a server up."""
+Seconds = Callable[[int], float]
 
 
-def play(throttle: Throttle, servers: int, seconds: Callable[[int], float], fails: Callable[[int], bool]) -> float:
-    """Let a cloud take *seconds*(n) for a server that is asked for as the n-th under way; return when all are back."""
-    now, waiting = 0.0, [f"s{n}" for n in range(servers)]
-    under_way: list[tuple[float, str, bool]] = []
-    while waiting or under_way:
-        while waiting and len(under_way) < throttle.window:
-            name = waiting.pop(0)
-            throttle.asked(name, now)
-            heapq.heappush(under_way, (now + seconds(len(under_way) + 1), name, fails(len(under_way) + 1)))
-        now, name, failed = heapq.heappop(under_way)
-        (throttle.failed if failed else throttle.arrived)(name, now)
-        if failed:
-            waiting.append(name)
-    return now
+def roomy(_: int) -> float:
+    return 2.0
 
 
-def never(_: int) -> bool:
-    return False
+def narrow(beside: int) -> float:
+    return 2.0 * math.pow(beside, 1.35)
+
+
+def middling(beside: int) -> float:
+    return 2.0 * math.pow(max(1.0, beside / 4), 1.35)
+
+
+class Play:
+    """A cloud that takes *seconds*(n) for a server that is asked for as the n-th under way, up to *spread* more."""
+
+    def __init__(self, throttle: Throttle, seconds: Seconds, *, spread: float = 0.0, fails: int = MOST) -> None:
+        self.throttle = throttle
+        self.seconds = seconds
+        self.spread = random.Random(1)
+        self.most_spread = spread
+        self.fails = fails
+        self.now = 0.0
+        self.windows: list[int] = []
+
+    def run(self, servers: int, most: int = MOST) -> float:
+        """Bring *servers* back; return how long that took."""
+        begun, waiting = self.now, [f"s{n}" for n in range(servers)]
+        due: list[tuple[float, str, str]] = []
+        while waiting or self.throttle.under_way:
+            while waiting and self.throttle.under_way < self.throttle.window(most, self.now):
+                due += self.ask(waiting.pop(0))
+            self.windows.append(self.throttle.under_way)
+            due.sort()
+            self.now, what, name = due.pop(0)
+            getattr(self.throttle, what)(name, self.now)
+            waiting += [name] if what == "failed" else []
+        return self.now - begun
+
+    def ask(self, name: str) -> list[tuple[float, str, str]]:
+        self.throttle.asked(name, self.now)
+        beside = self.throttle.under_way
+        took = self.seconds(beside) * (1 + self.most_spread * self.spread.random())
+        taken = (self.now + UPTAKE * took, "taken", name)
+        if beside > self.fails:
+            return [taken, (self.now + took, "failed", name)]
+        return [taken, (self.now + took, "arrived", name)]
+
+
+def remembered(play: Play) -> tuple[Level, ...]:
+    return Learnt(0.0, play.throttle.known).believed(60.0)
+
+
+def test_the_first_recovery_of_a_small_host_on_a_roomy_cloud_asks_for_all_before_one_has_arrived() -> None:
+    play = Play(Throttle(0.0), roomy)
+    assert play.run(10) <= 1.25 * 2.0
 
 
 def test_a_cloud_that_takes_any_number_is_given_all_that_the_policy_allows() -> None:
-    throttle = Throttle(20, 0.0)
-    took = play(throttle, 100, lambda _: 2.0, never)
-    assert throttle.window == 20
-    assert took <= 14.0  # twenty at once from the beginning: 10
+    play = Play(Throttle(0.0), roomy, spread=0.5)
+    assert play.run(100) <= 16.0  # twenty at once from the beginning: 12.5
+    assert play.throttle.window(MOST, 0.0) == MOST
 
 
 def test_a_cloud_that_works_them_off_one_by_one_is_given_few() -> None:
-    throttle = Throttle(20, 0.0)
-    took = play(throttle, 60, lambda beside: 2.0 * beside**1.35, never)
-    assert throttle.window <= 2
-    assert took <= 1.25 * 120.0  # one at once: 120
+    play = Play(Throttle(0.0), narrow)
+    assert play.run(60) <= 1.15 * 120.0  # one at once: 120
+    assert play.throttle.best(MOST) == 1
+    assert max(play.windows) <= 2 * GROW
 
 
 def test_a_cloud_in_which_four_go_well_is_given_about_four() -> None:
-    throttle = Throttle(20, 0.0)
-    play(throttle, 100, lambda beside: 2.0 * max(1.0, beside / 4) ** 1.35, never)
-    assert 3 <= throttle.window <= 8
+    play = Play(Throttle(0.0), middling)
+    play.run(100)
+    assert 3 <= play.throttle.best(MOST) <= 6
 
 
-def test_conflicts_halve_the_bound_and_it_grows_again_step_by_step() -> None:
-    throttle = Throttle(20, 0.0)
-    play(throttle, 40, lambda _: 2.0, never)
-    assert throttle.window == 20
-    for number in range(20):
-        throttle.asked(f"x{number}", 100.0)
-    throttle.failed("x0", 101.0)
-    assert throttle.window == 10
-    for number in range(1, 10):  # of the same crowd: they say nothing about the new bound
-        throttle.failed(f"x{number}", 101.0)
-    assert throttle.window == 10
+def test_a_cloud_in_which_more_than_eight_find_no_host_is_given_no_more() -> None:
+    play = Play(Throttle(0.0), roomy, fails=8)
+    play.run(100)
+    assert 6 <= play.throttle.best(MOST) <= 8
 
 
-def test_failures_that_come_one_at_a_time_too_are_none_of_our_doing() -> None:
-    throttle = Throttle(20, 0.0)
-    seen = []
-
-    def fails(_: int) -> bool:
-        seen.append(throttle.window)
-        return len(seen) < 60
-
-    play(throttle, 10, lambda _: 2.0, fails)
-    assert min(seen) >= 1
-    assert len(seen) >= 60
+def test_failures_that_come_however_many_are_under_way_are_none_of_our_doing() -> None:
+    throttle = Throttle(0.0)
+    for number in range(60):
+        throttle.asked(f"s{number}", float(number))
+        (throttle.failed if number % 4 == 0 else throttle.arrived)(f"s{number}", number + 0.9)
+    assert throttle.window(MOST, 61.0) == GROW  # as many more as one may grow from one at a time
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, START])
-def test_the_policys_number_is_never_exceeded(most: int) -> None:
-    throttle = Throttle(most, 0.0)
-    windows = []
-
-    def seconds(_: int) -> float:
-        windows.append(throttle.window)
-        return 2.0
-
-    play(throttle, 40, seconds, never)
-    assert max(windows) <= most
+@pytest.mark.parametrize("most", [1, 2, 3, 5])
+@pytest.mark.parametrize("seconds", [roomy, narrow])
+def test_the_policys_number_is_never_exceeded(most: int, seconds: Seconds) -> None:
+    play = Play(Throttle(0.0), seconds)
+    play.run(40, most)
+    assert max(play.windows) <= most
 
 
-def test_crowding_is_the_power_with_which_times_grow() -> None:
-    assert crowding([(1, 2.0), (2, 4.0), (4, 8.0)]) == pytest.approx(1.0)
-    assert crowding([(1, 2.0), (2, 2.0), (4, 2.0)]) == pytest.approx(0.0)
-    assert crowding([(3, 2.0), (3, 5.0)]) == 0.0
-    assert is_crowded([(1, 2.0), (2, 4.1)])
-    assert not is_crowded([(1, 2.0), (2, 3.0)])  # two times differ by themselves
-    assert knee([(1, 2.0), (4, 2.5), (5, 9.0)]) == 4
+def test_what_was_learnt_is_where_the_next_one_begins() -> None:
+    first = Play(Throttle(0.0), roomy, spread=0.5)
+    first.run(50)
+    assert Throttle(0.0, remembered(first)).window(MOST, 0.0) == MOST
+    other = Play(Throttle(0.0), narrow)
+    other.run(50)
+    second = Play(Throttle(0.0, remembered(other)), narrow)
+    assert second.throttle.window(MOST, 0.0) == 1
+    assert second.run(50) <= 1.1 * 100.0
+
+
+def test_a_cloud_that_has_become_narrow_is_found_out() -> None:
+    first = Play(Throttle(0.0), roomy)
+    first.run(50)
+    second = Play(Throttle(0.0, remembered(first)), narrow)
+    second.run(60)
+    assert second.throttle.best(MOST) <= 2
+
+
+def test_a_cloud_that_has_become_roomy_is_found_out_by_trying_a_little_more_now_and_then() -> None:
+    first = Play(Throttle(0.0), narrow)
+    first.run(50)
+    second = Play(Throttle(0.0, remembered(first)), roomy)
+    second.run(60)
+    assert second.throttle.best(MOST) >= MOST // 2
+
+
+def test_servers_that_take_longer_by_themselves_do_not_look_crowded() -> None:
+    first = Play(Throttle(0.0), roomy)
+    first.run(50)
+    second = Play(Throttle(0.0, remembered(first)), lambda _: 20.0)
+    assert second.run(40) <= 2 * 20.0
+    assert second.throttle.window(MOST, 0.0) == MOST
+
+
+def test_who_was_asked_for_by_somebody_else_takes_a_place_and_tells_no_time() -> None:
+    throttle = Throttle(0.0)
+    throttle.asked("adopted", 0.0, timed=False)
+    throttle.taken("adopted", 0.1)
+    throttle.arrived("adopted", 0.2)
+    assert throttle.known == ()
+    assert throttle.under_way == 0
+    throttle.arrived("never asked for", 1.0)
+    assert throttle.known == ()
+
+
+def test_one_that_nova_forgot_holds_nobody_up() -> None:
+    throttle = Throttle(0.0)
+    throttle.asked("forgotten", 0.0)
+    assert throttle.window(MOST, 1.0) == 1
+    assert throttle.window(MOST, STUCK + 1.0) == 2
+    assert throttle.window(1, STUCK + 1.0) == 1
+
+
+def test_whom_a_dead_worker_asked_for_does_not_hold_up_the_first_whose_time_is_taken() -> None:
+    throttle = Throttle(0.0)
+    throttle.asked("adopted", 0.0, timed=False)
+    assert throttle.window(MOST, 0.0) == 2
+
+
+def level(beside: float, seconds: float, arrived: float = 4.0, failed: float = 0.0) -> Level:
+    return Level(beside, beside, seconds, arrived, failed)
+
+
+def test_the_best_number_is_read_off_times() -> None:
+    grown = [level(n, 2.0 * n**1.3) for n in (1, 2, 4, 8)]
+    flat = [level(n, 2.0) for n in (1, 2, 4, 8)]
+    assert best([grown], MOST) == 1
+    assert best([flat], MOST) == MOST
+    assert best([flat, [level(n, 30.0) for n in (1, 16)]], MOST) == MOST  # two kinds of times, each by itself
+    assert best([], 1) == 1
+
+
+def test_failures_above_a_number_set_it_as_the_bound_though_times_do_not_grow() -> None:
+    failing = [level(4, 2.0, 12.0), level(8, 2.0, 12.0), level(16, 2.0, 6.0, 6.0)]
+    assert best([failing], MOST) < 16
+    everywhere = [level(n, 2.0, 9.0, 3.0) for n in (1, 4, 8, 16)]
+    assert best([everywhere], MOST) == MOST
+
+
+def test_times_of_earlier_servers_are_carried_over_by_how_the_later_ones_compare() -> None:
+    earlier = (level(1, 2.0), level(4, 4.0))
+    assert merged(earlier, ()) == earlier
+    assert merged(earlier, [level(1, 20.0)])[1].seconds == pytest.approx(40.0)
+    assert merged(earlier, [level(9, 20.0)]) == (level(9, 20.0),)  # nothing to compare by

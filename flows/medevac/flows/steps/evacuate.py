@@ -20,7 +20,7 @@ from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.caps import room
 from medevac.flows.evacuation import Wave
-from medevac.flows.journey import OWNER_LOCKED, Journey, Limits
+from medevac.flows.journey import ACCEPTED, OWNER_LOCKED, Journey, Limits
 from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.policy.words import HOST_DOWN
@@ -29,7 +29,6 @@ from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
 from medevac.flows.still_out import still_out
-from medevac.flows.throttle import Throttle
 
 PASSED = "deadline passed"
 VIEW_LASTS = 10.0
@@ -92,14 +91,21 @@ class _Convoy:
         self._owners_seen_at = -math.inf
         self._marshal = Marshal(step, ports, plan, wave)
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
-        self._throttle = Throttle(step.most, ports.clock.now()) if step.brief.settings.adaptive else None
-        self._under_way: set[str] = set()
+        self._lane = ports.traffic.enter(ports.clock.now(), step.most) if step.brief.settings.adaptive else None
         self._waits_for_room = False
 
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
+        try:
+            self._drive()
+        finally:
+            if self._lane is not None:
+                self.ports.traffic.leave(self._lane, self.ports.clock.now())
+
+    def _drive(self) -> None:
         self._look()
         self._mind_what_was_intended()
+        self._regulate()
         while not self.wave.finished:
             self._lines += self._marshal.start_those_due()
             self._ask_for_those_due()
@@ -127,21 +133,13 @@ class _Convoy:
         self._pace.looked(now, news=bool(changed or lines))
 
     def _regulate(self) -> None:
-        """Let the throttle know who was asked for, who has arrived and who has not."""
-        if self._throttle is None:
-            return
-        now, under_way = self.ports.clock.now(), self.wave.under_way
-        for server_id in sorted(self._under_way.difference(under_way)):
-            note = self._throttle.failed if self.wave.failed(server_id) else self._throttle.arrived
-            note(server_id, now)
-        for server_id in under_way:
-            if server_id not in self._under_way:
-                self._throttle.asked(server_id, now)
-        self._under_way = set(under_way)
+        """Let the traffic know who was asked for, who has arrived and who has not."""
+        if self._lane is not None:
+            self.ports.traffic.look(self._lane, self.ports.clock.now(), self.wave)
 
     @property
     def _at_once(self) -> int | None:
-        return self._throttle.window if self._throttle is not None else None
+        return self.ports.traffic.room(self._lane, self.ports.clock.now()) if self._lane is not None else None
 
     def _look_closer(self) -> Iterator[Journey]:
         """Ask for the servers whose records do not say whether they arrived, and yield those that are known now."""
@@ -265,7 +263,7 @@ class _Convoy:
     def _settle(self, journey: Journey) -> Journey:
         """Decide about an attempt that took too long.  What a destination may be building is never asked for twice."""
         server, record = journey.server, journey.newest
-        if record is not None and record.status != "accepted":
+        if record is not None and record.status != ACCEPTED:
             return self.wave.fail(
                 server.id,
                 f"still {record.status} on {record.destination or 'an unknown host'} after "

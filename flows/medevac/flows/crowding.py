@@ -1,0 +1,258 @@
+"""Crowding: how many evacuations at once are best, judged by the times that servers took beside others.  Pure.
+
+Whatever they wait for (scheduler, Placement, disks), the time of each is taken to grow with a power of how many are
+under way, from some number on; below that number they do not get in each other's way.  Which number and which power it
+is, nobody knows: every curve of a grid counts as far as it fits what was seen, and the number is best at which the
+least is lost on average.  Throughput is that number by its time (Little's law).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+POWERS = (0.5, 1.0, 1.2, 1.5)
+"""1: more at once are neither faster nor slower; 1.3 is what we measured of a real Nova."""
+STEP = 1.4
+"""From one number of the grid to the next: between them little is lost."""
+SPREAD = 0.25
+"""By how much times differ by themselves: standard deviation of their logarithm."""
+OUTLIER = 4.0
+"""The most that one kind of time may speak against a curve: chance, or a server of another size, is not all."""
+KEPT = 4.0
+"""Times that a level's mean stands on: older ones are forgotten, so that a change of the cloud is seen."""
+ENDS = 12.0
+"""Ends that a level's share of failures stands on."""
+FAILS = {False: 0.1, True: 0.4}
+"""How many may fail by themselves, and how many where they are too many at once (no valid host, time-outs)."""
+REPEATED = 3.0
+"""Servers that could have been brought back for each that fails: it waits, is looked at, and is asked for again."""
+TASTE = 0.05
+"""What more at once has to win to be worth it: fewer disturb others less."""
+EXACT = 16
+"""Up to here each number is a level of its own; beyond, they share one with their like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What was seen of servers that were asked for while so many were under way; stored: add fields with defaults."""
+
+    beside: float
+    """How many were under way when they were asked for, themselves included."""
+    average: float
+    """How many were under way on average, until they arrived."""
+    seconds: float
+    """How long they took (the mean of the logarithms)."""
+    arrived: float
+    """How many arrived; old ones fade."""
+    failed: float = 0.0
+    """How many did not; old ones fade."""
+
+    def with_arrival(self, beside: int, average: float, seconds: float) -> Level:
+        """Return the level after one more has arrived."""
+        part = 1 / min(self.arrived + 1, KEPT)
+        logarithm = math.log(self.seconds) + part * (math.log(max(seconds, 1e-3)) - math.log(self.seconds))
+        fade = _fade(self)
+        return Level(
+            beside=self.beside + part * (beside - self.beside),
+            average=self.average + part * (average - self.average),
+            seconds=math.exp(logarithm),
+            arrived=self.arrived * fade + 1,
+            failed=self.failed * fade,
+        )
+
+    def with_failure(self) -> Level:
+        """Return the level after one more has not arrived."""
+        fade = _fade(self)
+        return replace(self, arrived=self.arrived * fade, failed=self.failed * fade + 1)
+
+    @property
+    def ends(self) -> float:
+        """Return how many arrived or did not; old ones fade."""
+        return self.arrived + self.failed
+
+    def trusted(self, part: float) -> Level:
+        """Return the level as if it stood on *part* of what it does."""
+        return replace(self, arrived=self.arrived * part, failed=self.failed * part)
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """Times grow with *power* of the number under way, from *limit* on; both numbers of it are logarithms."""
+
+    limit: float
+    power: float
+    average: bool
+    """Whether those under way on average count, as where they share something, or those that came before, as in a
+    queue."""
+
+    def slowness(self, number: float) -> float:
+        """Return the logarithm of how many times as long each takes with so many (a logarithm) under way."""
+        return self.power * max(0.0, number - self.limit)
+
+    def loss(self, number: float, most: float) -> float:
+        """Return the logarithm of what is lost with so many under way, beside the best up to *most*."""
+        best = most if self.power <= 1 else min(self.limit, most)
+        return (best - self.slowness(best)) - (number - self.slowness(number))
+
+
+class Levels:
+    """What was seen, by how many were under way."""
+
+    def __init__(self, levels: Iterable[Level] = ()) -> None:
+        """Begin with what is known already."""
+        self._levels = {level_of(level.beside): level for level in levels}
+
+    @property
+    def all(self) -> tuple[Level, ...]:
+        """Return every level of which anything was seen, the smallest first."""
+        return tuple(self._levels[number] for number in sorted(self._levels))
+
+    @property
+    def times(self) -> float:
+        """Return how many times are known, those left out that are forgotten."""
+        return sum(_weight(level) for level in self._levels.values())
+
+    def arrived(self, beside: int, average: float, seconds: float) -> None:
+        """Note that a server has arrived."""
+        number = level_of(beside)
+        known = self._levels.get(number) or Level(beside, average, max(seconds, 1e-3), 0.0)
+        if not known.arrived:  # only failures so far: their time was none
+            known = Level(beside, average, max(seconds, 1e-3), 0.0, known.failed)
+        self._levels[number] = known.with_arrival(beside, average, seconds)
+
+    def failed(self, beside: int) -> None:
+        """Note that a server has not arrived."""
+        number = level_of(beside)
+        known = self._levels.get(number) or Level(beside, beside, 1.0, 0.0)
+        self._levels[number] = known.with_failure()
+
+
+def level_of(beside: float) -> int:
+    """Return the number of the level that *beside* under way belong to."""
+    if beside < EXACT:
+        return round(beside)
+    return round(EXACT * STEP ** round(math.log(beside / EXACT, STEP)))
+
+
+def merged(earlier: Sequence[Level], later: Sequence[Level]) -> tuple[Level, ...]:
+    """Return what is known after all: *earlier* times count as far as *later* ones tell how they compare.
+
+    Servers of one host may take longer than those of another, which says nothing about how they crowd each other.
+    """
+    if not later:
+        return tuple(earlier)
+    found = {level_of(level.beside): level for level in earlier}
+    new = {level_of(level.beside): level for level in later}
+    shared = [math.log(new[n].seconds / found[n].seconds) for n in new if n in found and _timed(new[n], found[n])]
+    if not shared:
+        return tuple(later)
+    factor = math.exp(sum(shared) / len(shared))
+    kept = {number: replace(level, seconds=level.seconds * factor) for number, level in found.items()}
+    return tuple(level for _, level in sorted({**kept, **new}.items()))
+
+
+def best(groups: Sequence[Sequence[Level]], most: int) -> int:
+    """Return how many at once are best, *most* at most; each of *groups* is of times of one kind."""
+    numbers = grid(most)
+    curves = _curves(numbers)
+    believed = _believed(groups, curves)
+    failing = [part * _failing(groups, curve) for part, curve in zip(believed, curves, strict=True)]
+
+    def lost(index: int) -> float:
+        here = math.log(numbers[index])
+        failed = sum(cost for cost, curve in zip(failing, curves, strict=True) if here > curve.limit)
+        return _product(believed, _losses(numbers)[index]) + failed + TASTE * here
+
+    return numbers[min(range(len(numbers)), key=lost)]
+
+
+@functools.cache
+def grid(most: int) -> tuple[int, ...]:
+    """Return the numbers that are told apart, up to *most*."""
+    numbers = [1]
+    while numbers[-1] < most:
+        numbers.append(min(max(numbers[-1] + 1, round(numbers[-1] * STEP)), most))
+    return tuple(numbers)
+
+
+@functools.cache
+def _curves(numbers: tuple[int, ...]) -> tuple[_Curve, ...]:
+    """Return what may be; the last curve is that of a cloud that takes any number."""
+    limits = [math.log(number) for number in numbers[:-1]]
+    bent = [_Curve(limit, power, average) for average in (False, True) for limit in limits for power in POWERS]
+    return (*bent, _Curve(math.inf, 1.0, average=False))
+
+
+@functools.cache
+def _losses(numbers: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
+    """Return what is lost, by each of *numbers* and curve."""
+    top = math.log(numbers[-1])
+    return tuple(tuple(curve.loss(math.log(number), top) for curve in _curves(numbers)) for number in numbers)
+
+
+def _believed(groups: Sequence[Sequence[Level]], curves: Sequence[_Curve]) -> list[float]:
+    """Return how much each curve is believed, the best one fully."""
+    ends = [level for group in groups for level in group if level.failed]
+    kinds = [times for group in groups if (times := _times(group))]
+    found = [sum(_fit(times, curve) for times in kinds) + _ends(ends, curve) for curve in curves]
+    found[-1] += math.log(len(curves) / 25)  # one of so many would be overlooked, and it is the most frequent one
+    greatest = max(found)
+    return [math.exp(each - greatest) for each in found]
+
+
+def _fit(times: Sequence[tuple[float, float, float, float]], curve: _Curve) -> float:
+    """Return the logarithm of how likely *times* (see `_times`) are, whatever one server alone takes."""
+    alone = [taken - curve.slowness(average if curve.average else beside) for _, beside, average, taken in times]
+    weights = [weight for weight, _, _, _ in times]
+    mean = _product(weights, alone) / sum(weights)
+    return -sum(
+        weight * min((each - mean) ** 2 / (2 * SPREAD**2), OUTLIER) for weight, each in zip(weights, alone, strict=True)
+    )
+
+
+def _times(levels: Sequence[Level]) -> list[tuple[float, float, float, float]]:
+    """Return the weight of each level that has times, and the logarithms of its numbers under way and its seconds."""
+    return [
+        (_weight(level), math.log(level.beside), math.log(level.average), math.log(level.seconds))
+        for level in levels
+        if level.arrived
+    ]
+
+
+def _ends(levels: Sequence[Level], curve: _Curve) -> float:
+    """Return the logarithm of how likely the failures of *levels* are; one that was alone got in nobody's way."""
+    found = 0.0
+    for level in levels:
+        share = FAILS[math.log(level.beside) > curve.limit]
+        found += level.failed * math.log(share) + level.arrived * math.log(1 - share)
+    return found
+
+
+def _timed(*levels: Level) -> bool:
+    return all(level.arrived for level in levels)
+
+
+def _failing(groups: Sequence[Sequence[Level]], curve: _Curve) -> float:
+    """Return what failures cost that come of more than the limit of *curve*: those below come of something else."""
+    shares = {}
+    for crowded in (False, True):
+        levels = [level for group in groups for level in group if (math.log(level.beside) > curve.limit) is crowded]
+        ends = sum(level.ends for level in levels)
+        shares[crowded] = sum(level.failed for level in levels) / ends if ends else 0.0
+    return REPEATED * max(shares[True] - shares[False], 0.0)
+
+
+def _weight(level: Level) -> float:
+    return min(level.arrived, KEPT)
+
+
+def _fade(level: Level) -> float:
+    """Return what is left of a level's counts when one more end is to fit in."""
+    return (ENDS - 1) / level.ends if level.ends > ENDS - 1 else 1.0
+
+
+def _product(some: Sequence[float], others: Sequence[float]) -> float:
+    return sum(one * other for one, other in zip(some, others, strict=True))

@@ -1,0 +1,60 @@
+"""Learnt: what recoveries have found out about how many evacuations a cloud takes at once, for those to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from medevac.flows.crowding import Level
+
+TRUSTED = 5.0
+"""Ends that all of it counts for at most: what is remembered is where to begin, and soon outvoted."""
+HALVES = 30 * 86400.0
+"""Seconds in which what is remembered loses half of its weight."""
+FORGOTTEN = 0.1
+"""What has less weight than this part is not believed at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What was known at one time; stored in ZooKeeper, so fields are added with defaults."""
+
+    at: float
+    """Seconds since the epoch."""
+    levels: tuple[Level, ...] = ()
+    best: int = 0
+    """How many at once were thought to be best: for people."""
+
+    def believed(self, now: float) -> tuple[Level, ...]:
+        """Return what of it is still believed."""
+        left = 0.5 ** (max(now - self.at, 0.0) / HALVES)
+        levels = [level for level in self.levels if _is_sound(level)]
+        ends = sum(level.ends for level in levels)
+        if left < FORGOTTEN or not ends:
+            return ()
+        return tuple(level.trusted(left * min(TRUSTED / ends, 1.0)) for level in levels)
+
+
+def _is_sound(level: Level) -> bool:
+    """Tell whether a level may be what was stored, and not what somebody else made of it."""
+    return level.beside >= 1 and level.average >= 1 and level.seconds > 0 and level.arrived >= 0 and level.failed >= 0
+
+
+class Memory(Protocol):
+    """Where it is kept for other workers and later recoveries; what it says is advice, so neither method raises."""
+
+    def recall(self) -> Learnt | None:
+        """Return what was kept last; None: nothing, nothing readable, or no answer."""
+
+    def keep(self, learnt: Learnt) -> None:
+        """Keep *learnt*, without waiting for it."""
+
+
+class NoMemory:
+    """The Memory of those who keep nothing."""
+
+    def recall(self) -> None:
+        """Return nothing."""
+
+    def keep(self, learnt: Learnt) -> None:
+        """Keep nothing."""

@@ -1,0 +1,184 @@
+"""All waves of one process share what they have under way and what they learn; some of it outlives the process."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import pytest
+
+from medevac.core.errors import MalformedDocumentError
+from medevac.core.wire import decode, encode
+from medevac.flows.crowding import Level
+from medevac.flows.learnt import HALVES, Learnt
+from medevac.flows.traffic import SELDOM, Lane, Traffic
+
+MOST = 20
+FLAT = Learnt(100.0, tuple(Level(n, n, 2.0, 4.0) for n in (1, 4, 16, 20)), 20)
+STEEP = Learnt(100.0, tuple(Level(n, n, 2.0 * n**1.4, 4.0) for n in (1, 2, 4, 8)), 1)
+
+
+@dataclass
+class Record:
+    """A Memory that one can look into."""
+
+    learnt: Learnt | None = None
+    writes: int = 0
+
+    def recall(self) -> Learnt | None:
+        return self.learnt
+
+    def keep(self, learnt: Learnt) -> None:
+        self.learnt = decode(Learnt, encode(learnt))
+        self.writes += 1
+
+
+@dataclass
+class Crowd:
+    """A wave: who is under way, and what became of the others."""
+
+    under_way: list[str] = field(default_factory=list)
+    taken_up: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    owners: set[str] = field(default_factory=set)
+    left: list[str] = field(default_factory=lambda: ["somebody"])
+
+    def failed(self, server_id: str) -> bool:
+        return server_id in self.lost
+
+    def left_alone(self, server_id: str) -> bool:
+        return server_id in self.owners
+
+    def waiting(self) -> list[str]:
+        return self.left
+
+
+def drive(traffic: Traffic, servers: int, now: float = 1000.0, power: float = 0.0, prefix: str = "s") -> list[int]:
+    """Run a wave on a cloud in which each takes 2 s times (number under way)**power; return the windows seen."""
+    lane, crowd, windows = traffic.enter(now, MOST), Crowd(), []
+    waiting, due = [f"{prefix}{n}" for n in range(servers)], {}
+    while waiting or crowd.under_way:
+        room = traffic.room(lane, now)
+        windows.append(room)
+        while waiting and len(crowd.under_way) < room:
+            crowd.under_way.append(waiting.pop(0))
+            due[crowd.under_way[-1]] = now + 2.0 * math.pow(len(crowd.under_way), power)
+        crowd.left = list(waiting)
+        traffic.look(lane, now, crowd)
+        now = min(due[name] for name in crowd.under_way)
+        crowd.under_way = [name for name in crowd.under_way if due[name] > now]
+        traffic.look(lane, now, crowd)
+    traffic.leave(lane, now)
+    return windows
+
+
+def test_a_wave_begins_with_what_the_one_before_it_has_learnt() -> None:
+    traffic = Traffic()
+    assert drive(traffic, 30)[0] == 1
+    assert drive(traffic, 10)[0] == MOST
+    traffic = Traffic()
+    drive(traffic, 20, power=1.4)
+    assert drive(traffic, 10, power=1.4)[0] == 1
+
+
+@pytest.mark.parametrize(("learnt", "window"), [(FLAT, MOST), (STEEP, 1), (None, 1)])
+def test_a_worker_begins_with_what_others_have_kept(learnt: Learnt | None, window: int) -> None:
+    traffic = Traffic(Record(learnt))
+    assert traffic.room(traffic.enter(200.0, MOST), 200.0) == window
+
+
+def test_what_is_remembered_fades_and_is_forgotten_in_the_end() -> None:
+    assert sum(level.ends for level in FLAT.believed(100.0)) == pytest.approx(5.0)
+    assert sum(level.ends for level in FLAT.believed(100.0 + HALVES)) == pytest.approx(2.5)
+    assert FLAT.believed(100.0 + 4 * HALVES) == ()
+    assert FLAT.believed(0.0) == FLAT.believed(100.0)  # clocks differ
+
+
+def test_a_record_that_makes_no_sense_is_not_believed() -> None:
+    broken = (
+        Level(0.0, 1.0, 2.0, 4.0),
+        Level(1.0, 1.0, 0.0, 4.0),
+        Level(1.0, 1.0, 2.0, -1.0),
+        Level(1.0, -1.0, 2.0, 1.0),
+    )
+    assert Learnt(100.0, broken).believed(100.0) == ()
+    assert Learnt(100.0).believed(100.0) == ()
+
+
+def test_a_record_of_a_later_release_is_read_and_one_that_lacks_its_time_is_not() -> None:
+    known = decode(Learnt, b'{"at": 5.0, "levels": [{"beside":1,"average":1,"seconds":2,"arrived":3,"new":4}], "x": 1}')
+    assert known == Learnt(5.0, (Level(1, 1, 2, 3),))
+    with pytest.raises(MalformedDocumentError):
+        decode(Learnt, b'{"levels": []}')
+
+
+def test_it_is_kept_while_a_wave_goes_on_but_seldom_and_when_it_ends() -> None:
+    record = Record()
+    drive(Traffic(record), 100)
+    assert record.learnt is not None
+    assert record.learnt.best == MOST
+    assert 1 <= record.writes <= 4  # 100 servers, some 16 s
+
+
+def test_a_worker_that_takes_over_in_the_midst_of_a_wave_knows_what_was_found_out_until_then() -> None:
+    record = Record()
+    traffic = Traffic(record)
+    lane, crowd = traffic.enter(1000.0, MOST), Crowd()
+    for number in range(8):
+        now = 1000.0 + 2 * number
+        traffic.room(lane, now)
+        crowd.under_way = [f"s{number}"]
+        traffic.look(lane, now, crowd)
+        crowd.under_way = []
+        traffic.look(lane, now + 1.0, crowd)
+    assert record.learnt is not None  # and the wave has not ended
+    assert record.learnt.at - 1000.0 <= SELDOM + 4.0
+
+
+def test_nothing_is_written_where_nothing_was_learnt() -> None:
+    record = Record()
+    traffic = Traffic(record)
+    lane, crowd = traffic.enter(0.0, MOST), Crowd()
+    traffic.room(lane, 0.0)
+    crowd.under_way = ["a"]
+    traffic.look(lane, 0.0, crowd)
+    crowd.under_way, crowd.owners = [], {"a"}
+    traffic.look(lane, 1.0, crowd)
+    traffic.leave(lane, 1.0)
+    assert record.writes == 0
+
+
+def begun(traffic: Traffic, names: list[str]) -> tuple[Lane, Crowd]:
+    lane, crowd = traffic.enter(200.0, MOST), Crowd()
+    traffic.room(lane, 200.0)
+    crowd.under_way = names
+    traffic.look(lane, 200.0, crowd)
+    return lane, crowd
+
+
+def test_two_recoveries_at_once_divide_what_the_cloud_takes() -> None:
+    traffic = Traffic(Record(FLAT))
+    one, _ = begun(traffic, [f"a{n}" for n in range(MOST)])
+    other, crowd = begun(traffic, [])
+    assert traffic.room(other, 200.0) == MOST // 2  # and the first asks for nobody until it has come down to that
+    assert traffic.room(one, 200.0) == MOST
+    crowd.under_way = [f"b{n}" for n in range(MOST // 2)]
+    traffic.look(other, 200.0, crowd)
+    assert traffic.room(one, 200.0) == MOST // 2
+
+
+def test_a_wave_that_waits_for_nobody_leaves_its_share_to_others() -> None:
+    traffic = Traffic(Record(FLAT))
+    one, crowd = begun(traffic, ["a"])
+    other, _ = begun(traffic, [])
+    crowd.left = []
+    traffic.look(one, 200.0, crowd)
+    assert traffic.room(other, 200.0) == MOST
+    traffic.leave(one, 200.0)
+    assert traffic.room(other, 200.0) == MOST
+
+
+def test_a_wave_may_always_have_one_under_way() -> None:
+    traffic = Traffic(Record(STEEP))
+    lanes = [begun(traffic, [f"{n}"])[0] for n in range(3)]
+    assert [traffic.room(lane, 200.0) for lane in lanes] == [1, 1, 1]

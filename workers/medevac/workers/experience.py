@@ -1,0 +1,55 @@
+"""Experience: how many evacuations at once the site's cloud takes, as far as its workers have found out."""
+
+from __future__ import annotations
+
+import logging
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import KazooException, NoNodeError
+from kazoo.interfaces import IAsyncResult
+
+from medevac.core import layout
+from medevac.core.errors import MedevacError
+from medevac.core.wire import decode, encode
+from medevac.flows.learnt import Learnt
+from medevac.workers.zookeeper import bounded
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds that the record is waited for: a recovery can begin without it."""
+
+
+class Experience:
+    """Implements Memory (medevac.flows.learnt) on one record in ZooKeeper.
+
+    It is advice, so it stands outside the transactions of a claim: who writes last is right, and a record that is
+    missing, broken or out of date costs a recovery a few seconds at its beginning.
+    """
+
+    def __init__(self, client: KazooClient) -> None:
+        """Read and write through *client*."""
+        self._client = client
+
+    def recall(self) -> Learnt | None:
+        """Return what was kept last; None: nothing, nothing readable, or no answer."""
+        try:
+            data, _ = bounded(self._client.get_async(layout.LEARNT), PATIENCE)
+            return decode(Learnt, data, layout.LEARNT) if data else None
+        except NoNodeError:
+            return None
+        except (KazooException, MedevacError) as error:
+            log.warning("how many evacuations at once are best is found out anew: %s", error or type(error).__name__)
+            return None
+
+    def keep(self, learnt: Learnt) -> None:
+        """Keep *learnt*, without waiting for it."""
+        try:
+            self._client.set_async(layout.LEARNT, encode(learnt)).rawlink(_noted)
+        except KazooException as error:
+            log.warning("%s is not kept: %s", layout.LEARNT, type(error).__name__)
+
+
+def _noted(call: IAsyncResult) -> None:
+    if not call.successful():
+        log.warning("%s is not kept: %s", layout.LEARNT, type(call.exception).__name__)
