@@ -174,10 +174,17 @@ class Ladder:
         if other is None:
             return f"there is no {name} in the ladder that could confirm it"
         try:
-            answer = self._look(other)
+            answer = self._agreement(other)
         except FencingError as error:
             return f"{name} cannot confirm it: {error}"
         return "" if answer.evidence is not None else f"{name} says: {answer.words}"
+
+    def _agreement(self, other: Rung) -> Answer:
+        """Ask *other*.  What somebody remembers is no agreement: such a rung is ordered first, as in its own turn."""
+        if other.looks_first:
+            return self._look(other)
+        found = self._ask(other)
+        return Answer(found, self.answers.get(other.name, ""))
 
     def _doubt_of_heartbeat(self) -> str:
         try:

@@ -46,6 +46,19 @@ def test_what_ironic_remembers_of_a_node_whose_bmc_died_is_not_believed(
         means.look(CASE)
 
 
+def test_an_order_that_failed_is_not_taken_for_done_though_the_record_says_off(
+    ironic: SimulatedIronic, means: IronicMeans
+) -> None:
+    means.order(CASE)
+    with ironic.bmc.world.settled() as world:
+        machines.power_on(world, "h1")
+    ironic.notices = False
+    ironic.bmc.order("h1", "unreachable")
+    means.order(CASE)
+    with pytest.raises(FencingError, match="Ironic could not do it: Failed to change power state to 'power off'"):
+        means.look(CASE)
+
+
 def test_a_node_that_ironic_does_not_know_is_an_error(means: IronicMeans) -> None:
     with pytest.raises(FencingError, match="Ironic answers 404"):
         means.look(Case("h9", "i", 0.0, 0.0))

@@ -110,6 +110,15 @@ def test_a_lying_device_that_nobody_can_contradict_is_not_believed_where_somebod
         case.fence()
 
 
+def test_a_rung_that_remembers_is_ordered_before_it_agrees() -> None:
+    memory = Rung("memory", timeout=10.0, looks_first=False)
+    case = Climbing([replace(BMC, confirm_by=("memory",)), memory])
+    case.site.bmc.order(HOST, "lie")
+    assert case.fence().confirmed_by == ("memory",)
+    assert "ordering the power of dead off through memory" in case.told()
+    assert not case.has_power()
+
+
 def test_agreement_is_written_into_the_evidence() -> None:
     case = Climbing([replace(BMC, confirm_by=("pdu",)), PDU])
     assert case.fence().confirmed_by == ("pdu",)

@@ -1,7 +1,7 @@
 """Ironic as a rung: its power state API (GET /v1/nodes/NODE, PUT /v1/nodes/NODE/states/power).
 
 Ironic answers from its records, which are up to a minute old, or as old as the BMC's death: so it is ordered first
-(which makes it ask the BMC, and changes nothing of a node that is off), and believed when its order is done.
+(which makes it ask the BMC, and changes nothing of a node that is off), and believed when its order has worked.
 """
 
 from __future__ import annotations
@@ -67,10 +67,17 @@ class IronicMeans:
         return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
-        """Read the power state; it is off when no order is under way and the node has no fault."""
+        """Read the power state; it is off when no order is under way, the last one worked, and the node has no fault.
+
+        Of an order that failed Ironic keeps the error, beside the power state that it remembers from before: for as
+        long as it takes its own rounds to notice that the BMC is dead, that may read "power off".
+        """
         node = self._node(case.host)
         if node.get("target_power_state"):
             return Answer(words=f"Ironic is still at it (target: {node['target_power_state']})")
+        if node.get("last_error"):
+            message = f"Ironic could not do it: {node['last_error']}"
+            raise FencingError(message)
         if node.get("power_state") != OFF:
             return Answer(words=f"Ironic says {node.get('power_state')}")
         return Answer(FenceEvidence(case.host, case.now, "ironic", "already-off", f"power_state: {OFF}"))
