@@ -13,8 +13,6 @@ class FakeProber:
         self._clock = clock
         self._ports: dict[tuple[str, int], float] = {}
         self._guests: dict[str, float] = {}
-        self.probes = 0
-        """How often a port was tried."""
 
     def open(self, address: str, port: int, at: float = 0.0) -> None:
         """Let *port* of *address* take connections from *at* on, in seconds since the epoch."""
@@ -26,7 +24,6 @@ class FakeProber:
 
     def port_open(self, address: str, port: int, timeout: float) -> bool:
         """Tell whether the port is open by now; one that is not costs *timeout*, as behind a firewall."""
-        self.probes += 1
         is_open = self._ports.get((address, port), float("inf")) <= self._clock.now()
         if not is_open:
             self._clock.wait(timeout)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from medevac.core.errors import MedevacError
+from medevac.triggers import toml_file
 from medevac.triggers.probe_rules import Patience
 from medevac.triggers.telling import ROLES
 
@@ -100,13 +100,7 @@ T = TypeVar("T", GuestProbe, NetworkProbe, ProbeSettings)
 
 def load(path: Path) -> ProbeSettings:
     """Read *path*; raises ProbeSettingsError."""
-    try:
-        told = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ProbeSettingsError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProbeSettingsError(f"{path} is no TOML: {error}") from error
-    return settings_from(told)
+    return settings_from(toml_file.read(path, ProbeSettingsError))
 
 
 def settings_from(told: Mapping[str, Any]) -> ProbeSettings:

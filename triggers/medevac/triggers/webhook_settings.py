@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from medevac.core.errors import MedevacError
 from medevac.core.event import EventKind
+from medevac.triggers import toml_file
 from medevac.triggers.telling import KINDS, TellingError, kind_of
 
 CONFIGURATION = "/etc/medevac/webhook.toml"
@@ -69,13 +69,7 @@ class WebhookSettings:
 
 def load(path: Path) -> WebhookSettings:
     """Read *path*; raises WebhookSettingsError."""
-    try:
-        told = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise WebhookSettingsError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WebhookSettingsError(f"{path} is no TOML: {error}") from error
-    return settings_from(told)
+    return settings_from(toml_file.read(path, WebhookSettingsError))
 
 
 def settings_from(told: Mapping[str, Any]) -> WebhookSettings:

@@ -23,7 +23,6 @@ from medevac.sandbox.cloud.model import verdict
 from medevac.sandbox.cloud.model.mishaps import ANY
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import AggregateSpec, FlavorSpec, GroupSpec, HostSpec, ServerSpec, SiteSpec
-from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.expectations import failing
 from medevac.sandbox.expectations.language import Expectation, FenceMishap, Given, GivenServer, Outcome, Storage, When
 from medevac.sandbox.expectations.readiness import BUILT, Readiness
@@ -206,11 +205,6 @@ def _seen(site: FakeSite, decision: Decision, raised: BaseException | None, host
             violations=verdict.violations(world),
             journal=tuple(site.log.entries),
         )
-
-
-def _ran_on(world: World) -> frozenset[str]:
-    runs = [run for run in world.ledger.runs if run.ended_at is None and run.why_started == BUILT]
-    return frozenset(world.servers[run.server_id].name for run in runs)
 
 
 def _outcome(site: FakeSite, decision: Decision, raised: BaseException | None) -> tuple[Outcome, str]:
