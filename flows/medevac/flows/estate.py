@@ -107,6 +107,16 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """An order to Nova to shut a server off (an instance action)."""
+
+    at: float
+    """Seconds since the epoch."""
+    by_user: bool
+    """False: Nova gave it to itself, having found the guest off (compute/manager.py: _sync_power_states)."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerGroup:
     """A server group, as GET /os-server-groups tells it."""
 

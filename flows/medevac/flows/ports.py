@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from medevac.core.errors import NotificationError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.journal import JournalEntry
-from medevac.flows.estate import HostService, Migration, Server, ServerGroup
+from medevac.flows.estate import HostService, Migration, Server, ServerGroup, Stop
 from medevac.flows.guests import Activity, Domain, Hypervisor, KillProof, NoHypervisor, NoServices, Services
 from medevac.flows.history import History, NoHistory
 from medevac.flows.rung import Answer, Case, Rung
@@ -42,6 +42,7 @@ __all__ = [
     "Server",
     "ServerGroup",
     "Services",
+    "Stop",
     "Traffic",
 ]
 
@@ -87,6 +88,12 @@ class Cloud(Protocol):
 
     def server(self, server_id: str) -> Server | None:
         """Return one server, or None when it is gone."""
+
+    def last_stop(self, server_id: str) -> Stop | None:
+        """Return the newest order to stop the server, carried out or not; None where Nova keeps none.
+
+        GET /servers/{id}/os-instance-actions.  What its vm_state owes to its owner, and what to Nova, is told by that.
+        """
 
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the evacuation records with source *host*, oldest first; only those changed after *since*."""

@@ -116,6 +116,17 @@ class FakeCloud:
 
         return self._ask(_get(f"{_COMPUTE}/servers/{server_id}", f"{_COMPUTE}/servers/{{id}}"), look)
 
+    def last_stop(self, server_id: str) -> ports.Stop | None:
+        """Return the newest order to stop the server."""
+
+        def look() -> ports.Stop | None:
+            server = self.world.servers.get(server_id)
+            stops = [each for each in server.actions if each.name == "stop"] if server and not server.deleted else []
+            return ports.Stop(stops[-1].started_at, by_user=not stops[-1].by_nova) if stops else None
+
+        path = f"{_COMPUTE}/servers/{server_id}/os-instance-actions"
+        return self._ask(_get(path, f"{_COMPUTE}/servers/{{id}}/os-instance-actions"), look)
+
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[ports.Migration, ...]:
         """Return the evacuations from *host*; those that never began count as changed when they were accepted."""
         return self._migrations(MigrationFilter(source=host, kind=EVACUATION), since)

@@ -73,7 +73,14 @@ class Bench:
         (policies / "90-everyone.yaml").write_text(POLICY)
         self.promises = Promises(policies)
         desk = Desk(
-            self.client, self.site.cloud, self.site.clock, self.promises, SETTINGS, lambda name: name, actor="triage"
+            self.client,
+            self.site.cloud,
+            self.site.clock,
+            self.promises,
+            SETTINGS,
+            lambda name: name,
+            actor="triage",
+            hypervisor=self.site.hypervisor,
         )
         self.sit_at(desk)
 

@@ -77,6 +77,17 @@ def test_a_stopped_server_is_listed_as_stopped(stage: Stage) -> None:
     assert (found.vm_state, found.power_state) == ("stopped", 4)
 
 
+def test_who_has_shut_a_server_off_is_told_and_nobody_where_nobody_has(stage: Stage) -> None:
+    (stopped,) = stage.boot(stage.hosts[0], vm_state="stopped")
+    (active,) = stage.boot(stage.hosts[0])
+    stop = stage.cloud.last_stop(stopped)
+    assert stop is not None
+    assert stop.by_user
+    assert abs(stop.at - time.time()) < HOUR
+    assert stage.cloud.last_stop(active) is None
+    assert stage.cloud.last_stop("00000000-0000-4000-8000-000000000000") is None
+
+
 def test_a_paused_server_is_listed_as_paused(stage: Stage) -> None:
     stage.boot(stage.hosts[0], vm_state="paused")
     assert [found.vm_state for found in stage.cloud.servers_on(stage.hosts[0])] == ["paused"]

@@ -18,7 +18,7 @@ from medevac.core.journal import JournalEntry
 from medevac.core.wire import encode
 from medevac.flows.plan import Settings
 from medevac.flows.policy.language import PolicySet
-from medevac.flows.ports import Clock, Cloud, Notifier
+from medevac.flows.ports import Clock, Cloud, Hypervisor, NoHypervisor, Notifier
 from medevac.workers import policy_history
 from medevac.workers.site_triage import TriageSettings
 from medevac.workers.verdict import Brakes, NoBrakes
@@ -61,6 +61,8 @@ class Desk:
     rules: TriageSettings = field(default_factory=TriageSettings)
     notifier: Notifier | None = None
     """Pages people about what waits for them; None: only the journal tells."""
+    hypervisor: Hypervisor = field(default_factory=NoHypervisor)
+    """Asked, and only asked, for the guests of a host that is back after it was fenced."""
 
     def policies(self) -> PolicySet:
         """Return the policies that hold now, which are kept for `medevac policy history` before they decide."""

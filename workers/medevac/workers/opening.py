@@ -15,9 +15,9 @@ from medevac.core.incident import Incident, IncidentState, incident_id
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.flows.ports import HostService
 from medevac.workers import incarnation, incidents
-from medevac.workers.desk import Desk, seen
+from medevac.workers.desk import Also, Desk, seen
 from medevac.workers.incarnation import Incarnation, Newest, StoredIncarnation
-from medevac.workers.ruling import Ruling, rule
+from medevac.workers.ruling import Ruling, parked, rule
 from medevac.workers.zookeeper import TransactionRefusedError, commit
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,11 @@ class Case:
     supersedes: Sequence[incidents.Stored] = ()
 
 
-def open_incident(desk: Desk, case: Case) -> Handled:
-    """Settle the event of *case* by opening its incident, together with the job where there is to be one."""
+def open_incident(desk: Desk, case: Case, *, parks: str = "", besides: Also = lambda _: None) -> Handled:
+    """Settle the event of *case* by opening its incident, together with the job where there is to be one.
+
+    *parks* is why nothing can be done but tell people; *besides* adds further writes.
+    """
     generation = _generation(case)
     incident = Incident(
         id=incident_id(case.failure, case.subject, generation),
@@ -63,7 +66,10 @@ def open_incident(desk: Desk, case: Case) -> Handled:
         host=case.host,
         facts=_kept(case.facts),
     )
-    ruling = rule(desk, incident, case.service, case.life.record)
+    if parks:
+        ruling = parked(incident, parks, desk.clock.now())
+    else:
+        ruling = rule(desk, incident, case.service, case.life.record)
     record = _record(case, ruling)
 
     def also(transaction: TransactionRequest) -> None:
@@ -72,6 +78,7 @@ def open_incident(desk: Desk, case: Case) -> Handled:
         for stored in case.supersedes[:MOST_SUPERSEDED]:
             supersede(desk, transaction, stored, ruling.incident.id)
         ruling.post(transaction)
+        besides(transaction)
 
     return desk.settle(case.event, Outcome.INCIDENT, ruling.incident.reason, also, ruling.incident.id)
 

@@ -19,6 +19,8 @@ SYNC = (8.0, 60.0)
 """Seconds after a server's end, first and last, at which Nova stores by itself that it is stopped (15 and its work)."""
 TASK_POLL = 3.0
 """Seconds until a server that Nova is busy with is looked at again."""
+HOST_FENCED = "host-fenced"
+"""The cause of a server's end that died with its host, which is back."""
 
 
 RUNNING = 1
@@ -105,13 +107,14 @@ def _busy(server: Server, now: float) -> Opinion:
 def _stopped(sign: Sign, server: Server) -> Opinion:
     """Nova has it stopped.
 
-    Some 15 s after a server has ended by itself Nova stops it in its database too: then it crashed all the same.
+    Some 15 s after a server has ended by itself Nova stops it in its database too: then it crashed all the same.  Of
+    what was fenced with its host triage has looked up whose stop it was, before it told of it.
     Earlier or later than that it was somebody's wish.
     """
     after = server.updated_at - sign.seen_at
     first, last = SYNC
     ended = sign.kind is EventKind.SERVER_CRASHED or (sign.kind is EventKind.SERVER_STOPPED and sign.cause == "signal")
-    if ended and first <= after <= last:
+    if ended and (first <= after <= last or (sign.cause == HOST_FENCED and after <= CLOCKS)):
         return CONFIRMED
     if after < -CLOCKS:
         return denied(f"{server.name} was stopped already: somebody asked Nova for it")

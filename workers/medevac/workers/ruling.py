@@ -73,6 +73,12 @@ def rule(desk: Desk, incident: Incident, service: HostService, life: Incarnation
     return Ruling(_held(incident, verdict.held_by, verdict.reason, verdict.again_at), decision)
 
 
+def parked(incident: Incident, reason: str, now: float) -> Ruling:
+    """Return that nothing can be done about *incident* but tell people of it."""
+    over = replace(incident, state=IncidentState.PARKED, reason=reason, ended_at=now)
+    return Ruling(over, Decision(recover=False, reason=reason))
+
+
 def exceeded(incident: Incident, life: Incarnation, rules: TriageSettings, now: float) -> str:
     """Return why *incident* waits for a human, where its subject has been recovered too often lately.
 

@@ -48,6 +48,10 @@ class Crew:
         """Return the fence devices."""
         return cast("Fencer", self.port(stage, process, "fencer", FakeFencer(stage.bmc, stage.ground.rungs)))
 
+    def hypervisor(self, stage: Stage, process: Process) -> Hypervisor:
+        """Return the hypervisors of all hosts."""
+        return cast("Hypervisor", self.port(stage, process, "hypervisor", FakeHypervisor(stage.world)))
+
     def brakes(self, stage: Stage, process: Process, client: KazooClient, names: HostNames) -> Brakes:
         """Return what holds recoveries back."""
         return RealBrakes(client, self.cloud(stage, process), stage.loom, stage.ground.site.brakes, names)
@@ -66,6 +70,7 @@ class Crew:
             actor=process.name,
             brakes=self.brakes(stage, process, client, names),
             rules=site.triage,
+            hypervisor=self.hypervisor(stage, process),
         )
 
     def intake(self, stage: Stage, process: Process, client: KazooClient) -> Intake:
@@ -83,7 +88,7 @@ class Crew:
             recent=0.0,
             prober=stage.prober,
             notifier=cast("Notifier", self.port(stage, process, "notifier", stage.notifier)),
-            hypervisor=cast("Hypervisor", self.port(stage, process, "hypervisor", FakeHypervisor(stage.world))),
+            hypervisor=self.hypervisor(stage, process),
             services=cast("Services", self.port(stage, process, "services", FakeServices(stage.world))),
         )
 

@@ -14,6 +14,7 @@ from medevac.core.incident import Incident, IncidentState
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import HostService
 from medevac.workers import incarnation, incidents
+from medevac.workers.cases import fallen
 from medevac.workers.cases.shared import last, no_service, too_old
 from medevac.workers.desk import Desk, seen
 from medevac.workers.incarnation import Incarnation, StoredIncarnation
@@ -48,9 +49,12 @@ class HostDown:
             return self._another_sign(event, newest)
         if newest is not None and event.seen_at <= (newest.incident.ended_at or 0.0):
             return self._desk.duplicate(event, newest.incident, "a late copy: it was seen before that incident ended")
-        late = _over_since(event.seen_at, subject, life.record) or too_old(self._desk, event)
-        if late:
-            return self._desk.ignore(event, late)
+        old = too_old(self._desk, event)
+        over = _over_since(event.seen_at, subject, life.record)
+        if over and not old:
+            return self._late(event, subject, life, over)
+        if over or old:
+            return self._desk.ignore(event, over or old)
         return self._new(event, subject, life, newest)
 
     def still(self, incident: Incident) -> Opinion:
@@ -62,6 +66,29 @@ class HostDown:
             if service is not None and not service.forced_down:
                 return denied(back)
         return CONFIRMED
+
+    def _late(self, event: Event, subject: Subject, life: StoredIncarnation, over: str) -> Handled:
+        """Settle what tells of a death that is over: of a fencing, look what it did to the servers."""
+        evidence = evidence_of(event, subject.name)
+        service = self._desk.cloud.host_service(subject.name) if fallen.died(evidence) else None
+        looked_at = life.record.over_at.get(EventKind.HOST_FENCED, 0.0)
+        if service is None or service.forced_down or event.seen_at <= looked_at + REBOOT:
+            return self._desk.ignore(event, over)
+        found = fallen.look(self._desk, service, event.seen_at, life.record.seen_up_at)
+        record = life.record.over(EventKind.HOST_FENCED, event.seen_at)
+
+        def tell(transaction: TransactionRequest) -> None:
+            found.tell(transaction, self._desk.actor, self._desk.clock.now())
+
+        if found.unclear:
+            case = Case(event, HOST_DOWN, subject, service, replace(life, record=record), evidence=evidence)
+            return open_incident(self._desk, case, parks=found.unclear, besides=tell)
+
+        def also(transaction: TransactionRequest) -> None:
+            incarnation.write(transaction, subject, life, record)
+            tell(transaction)
+
+        return self._desk.ignore(event, f"{over}; {found.told}", also)
 
     def _new(self, event: Event, subject: Subject, life: StoredIncarnation, newest: Stored | None) -> Handled:
         service = self._desk.cloud.host_service(subject.name)

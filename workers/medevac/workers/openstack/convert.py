@@ -10,7 +10,7 @@ from typing import Any
 
 from medevac.core.errors import CellDownError, RefusedError
 from medevac.flows.estate import EVACUATION
-from medevac.flows.ports import HostService, Migration, Server, ServerGroup
+from medevac.flows.ports import HostService, Migration, Server, ServerGroup, Stop
 from medevac.workers.openstack.times import to_epoch, to_epoch_or_none
 
 Json = dict[str, Any]
@@ -92,6 +92,11 @@ def to_group(found: Json) -> ServerGroup:
     """Return the server group that an entry of GET /os-server-groups stands for; before 2.64 it has a list."""
     policy = found["policy"] if "policy" in found else next(iter(found.get("policies") or ()), "")
     return ServerGroup(id=found["id"], policy=str(policy), members=tuple(found.get("members") or ()))
+
+
+def to_stop(found: Json) -> Stop:
+    """Return the order that an entry of GET /servers/{id}/os-instance-actions stands for."""
+    return Stop(at=to_epoch(found["start_time"]), by_user=bool(found.get("user_id")))
 
 
 def to_migration(found: Json) -> Migration:

@@ -11,9 +11,9 @@ from novaclient.v2.servers import REBOOT_HARD
 
 from medevac.core.errors import CellDownError, CloudUnavailableError, NotFoundError, RefusedError
 from medevac.flows.estate import CONDUCTOR, SCHEDULER
-from medevac.flows.ports import HostService, Migration, Server, ServerGroup
+from medevac.flows.ports import HostService, Migration, Server, ServerGroup, Stop
 from medevac.workers.openstack.client import NovaClient
-from medevac.workers.openstack.convert import Json, to_group, to_migration, to_server, to_service
+from medevac.workers.openstack.convert import Json, to_group, to_migration, to_server, to_service, to_stop
 from medevac.workers.openstack.identity import project_names
 from medevac.workers.openstack.images import image_properties
 from medevac.workers.openstack.session import CloudSession, open_session
@@ -92,6 +92,16 @@ class NovaCloud:
             return to_server(self._nova.get(f"/servers/{server_id}", "server", f"look up server {server_id}"))
         except NotFoundError:
             return None
+
+    def last_stop(self, server_id: str) -> Stop | None:
+        """Return the newest order to stop the server: one request."""
+        path, doing = f"/servers/{server_id}/os-instance-actions", f"look up what was asked of server {server_id}"
+        try:
+            found = self._nova.get(path, "instanceActions", doing)
+        except NotFoundError:
+            return None
+        stops = [to_stop(action) for action in found if action["action"] == "stop"]
+        return max(stops, key=lambda stop: stop.at, default=None)
 
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the evacuations from *host*: one request a page, and with *since* one more.

@@ -177,8 +177,8 @@ def _action(call: Call, server: Server, action: Action) -> dict[str, object]:
         "action": action.name,
         "instance_uuid": server.id,
         "request_id": action.request_id,
-        "user_id": server.user_id,
-        "project_id": server.project_id,
+        "user_id": None if action.by_nova else server.user_id,
+        "project_id": None if action.by_nova else server.project_id,
         "start_time": naive(action.started_at),
         "message": action.message,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medevac.sandbox.cloud.model.history import begin_action
 from medevac.sandbox.cloud.model.server import PAUSED, RUNNING, SHUT_DOWN, Server
 from medevac.sandbox.cloud.model.world import World
 
@@ -31,5 +32,6 @@ def sweep(world: World, host: str) -> None:
 
 def _stop(world: World, server: Server) -> None:
     if server.vm_state == "active" and server.task_state is None:
+        begin_action(world, server, "stop").by_nova = True
         server.vm_state, server.power_state = "stopped", SHUT_DOWN
         world.touch(server)

@@ -33,6 +33,8 @@ class Action:
     started_at: float
     updated_at: float
     message: str | None = None
+    by_nova: bool = False
+    """Whether Nova asked for it by itself: it has no user then."""
     events: list[Event] = field(default_factory=list)
 
 

@@ -1,0 +1,119 @@
+"""Fallen: the servers that died with a host that is back: it was fenced and works again before anybody could act.
+
+Nothing is evacuated then: the host lives, and who would start its servers elsewhere could make second copies.  Each
+server that Nova has as running and that its hypervisor has off is a failure of its own, which its policy answers there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kazoo.client import TransactionRequest
+
+from medevac.core import layout
+from medevac.core.errors import HypervisorUnavailableError, NoHypervisorError
+from medevac.core.event import Event, EventKind, Subject, SubjectKind
+from medevac.core.evidence import ACKNOWLEDGED, FenceEvidence
+from medevac.core.wire import encode
+from medevac.flows.guests import OFF
+from medevac.flows.ports import HostService, Server
+from medevac.workers.desk import Desk, NotYetError
+from medevac.workers.opinion import HOST_FENCED
+
+POLL = 10.0
+"""Seconds until it is looked again whether nova-compute works there."""
+PATIENCE = 600.0
+"""Seconds after a host's return for which it is waited for that."""
+NAMED = 5
+"""How many servers a reason names before it only counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """What is left of the servers that ran on a host when it was fenced."""
+
+    host: str
+    off: tuple[Server, ...] = ()
+    """Nova has them as running, and their hypervisor has them off."""
+    unclear: str = ""
+    """What only people can tell, as a sentence; empty: nothing."""
+
+    @property
+    def told(self) -> str:
+        """Return what becomes of them, as a sentence."""
+        if self.unclear:
+            return self.unclear
+        if not self.off:
+            return "what ran there runs again, or was not to run"
+        return f"off there, and answered one by one: {_names(self.off)}"
+
+    def tell(self, transaction: TransactionRequest, actor: str, now: float) -> None:
+        """Add an event for each server that is off."""
+        for server in self.off:
+            subject = Subject(SubjectKind.SERVER, server.id)
+            facts = {"host": self.host, "cause": HOST_FENCED}
+            # Not a random id: a play of seeds must come out the same way each time.
+            event_id = f"{int(now * 1_000_000):016x}-{server.id}"
+            event = Event(event_id, EventKind.SERVER_CRASHED, subject, "triage", actor, now, facts)
+            transaction.create(layout.event(event.id), encode(event))
+
+
+def died(evidence: FenceEvidence | None) -> bool:
+    """Tell whether the guests of the host ended for certain: a device said so, and not a person."""
+    return evidence is not None and evidence.action != ACKNOWLEDGED
+
+
+def look(desk: Desk, service: HostService, died_at: float, back_at: float) -> Fallen:
+    """Return what is left of the servers of a host that died at *died_at* and that the cluster reached at *back_at*.
+
+    Raises NotYetError until nova-compute works there: only then has it started what it starts by itself.
+    """
+    host = service.host
+    servers = desk.cloud.servers_on(host)
+    running = [each for each in servers if each.vm_state == "active" and each.launched]
+    shut = [each for each in servers if each.vm_state == "stopped" and _novas_doing(desk, each, died_at)]
+    if not running and not shut:
+        return Fallen(host)
+    try:
+        return Fallen(host, (*shut, *_off(desk, service, running, back_at)))
+    except HypervisorUnavailableError as error:
+        told = (
+            f"{host} was fenced and is back, and its servers died with it. Whether they run again is not known "
+            f"({error}): {_names(running)}. Start those that do not"
+        )
+        return Fallen(host, tuple(shut), told)
+
+
+def _novas_doing(desk: Desk, server: Server, died_at: float) -> bool:
+    """Tell whether Nova has shut *server* off by itself, having found its guest off when the host was back."""
+    stop = desk.cloud.last_stop(server.id)
+    return stop is not None and not stop.by_user and stop.at > died_at
+
+
+def _off(desk: Desk, service: HostService, servers: Sequence[Server], back_at: float) -> tuple[Server, ...]:
+    """Return those of *servers* whose guests are off.  Raises HypervisorUnavailableError when that cannot be told."""
+    if not servers:
+        return ()
+    try:
+        _require_nova_compute(service, back_at)
+        domains = desk.hypervisor.domains(service.host)
+    except NoHypervisorError:
+        raise
+    except HypervisorUnavailableError as error:
+        now = desk.clock.now()
+        if now < back_at + PATIENCE:
+            raise NotYetError(str(error), now + POLL) from error
+        raise
+    return tuple(each for each in servers if each.id not in domains or domains[each.id].state == OFF)
+
+
+def _require_nova_compute(service: HostService, back_at: float) -> None:
+    if service.state != "up" or (service.updated_at or 0.0) <= back_at:
+        message = f"nova-compute on {service.host} has not reported since the host is back"
+        raise HypervisorUnavailableError(message)
+
+
+def _names(servers: Sequence[Server]) -> str:
+    more = f" and {len(servers) - NAMED} more" if len(servers) > NAMED else ""
+    return ", ".join(sorted(each.name for each in servers)[:NAMED]) + more
