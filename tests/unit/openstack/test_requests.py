@@ -57,10 +57,11 @@ def test_disabling_costs_one_request_and_none_where_it_is_disabled_already(place
     assert place.requests() == {}
 
 
-def test_what_is_told_of_all_hosts_costs_one_request_each(place: Place) -> None:
+def test_what_is_told_of_all_hosts_costs_one_request_each_and_the_control_plane_two(place: Place) -> None:
     place.cloud.host_aggregates(DEAD)
     place.requests()
     assert len(place.cloud.compute_services()) == len(place.running.world.hosts)
+    assert place.requests() == {SERVICES: 1}
     assert place.cloud.control_services()
     assert place.requests() == {SERVICES: 2}
     assert place.cloud.aggregates()
