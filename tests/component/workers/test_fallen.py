@@ -124,6 +124,19 @@ def test_without_a_hypervisor_to_ask_people_are_told_which_servers_it_is_about(b
     assert bench.settled(replace(event, id=f"{event.id}-2")).outcome is Outcome.DUPLICATE
 
 
+def test_people_are_told_of_one_that_nova_has_in_error(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        actions.reset_state(world, SERVERS[DATABASE], "error")
+    event = fenced(bench)
+    bench.pass_time(120)
+    incident = bench.incident(bench.settled(event).incident)
+    assert incident.state is IncidentState.PARKED
+    assert f"Off, and in ERROR by Nova, which a policy does not answer: {DATABASE}." in incident.reason
+    bench.triage.settle_waiting()
+    bench.work()
+    assert running(bench) == [WEB]
+
+
 def test_copies_of_the_alert_are_looked_at_once(bench: Bench) -> None:
     event = fenced(bench)
     late(bench, event)

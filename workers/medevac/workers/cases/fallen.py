@@ -70,19 +70,22 @@ def look(desk: Desk, service: HostService, died_at: float, back_at: float) -> Fa
     Raises NotYetError until nova-compute works there: only then has it started what it starts by itself.
     """
     host = service.host
-    servers = desk.cloud.servers_on(host)
-    running = [each for each in servers if each.vm_state == "active" and each.launched]
-    shut = [each for each in servers if each.vm_state == "stopped" and _novas_doing(desk, each, died_at)]
-    if not running and not shut:
-        return Fallen(host)
+    servers = [each for each in desk.cloud.servers_on(host) if each.launched]
+    ran = [each for each in servers if each.vm_state in ("active", "error")]
+    shut = tuple(each for each in servers if each.vm_state == "stopped" and _novas_doing(desk, each, died_at))
     try:
-        return Fallen(host, (*shut, *_off(desk, service, running, back_at)))
+        off = _off(desk, service, ran, back_at)
     except HypervisorUnavailableError as error:
-        told = (
-            f"{host} was fenced and is back, and its servers died with it. Whether they run again is not known "
-            f"({error}): {_names(running)}. Start those that do not"
-        )
-        return Fallen(host, tuple(shut), told)
+        told = f"Whether they run again is not known ({error}): {_names(ran)}. Start those that do not"
+        return Fallen(host, shut, _unclear(host, told))
+    broken = [each for each in off if each.vm_state == "error"]
+    told = f"Off, and in ERROR by Nova, which a policy does not answer: {_names(broken)}. Start those that are to run"
+    answered = tuple(each for each in off if each not in broken)
+    return Fallen(host, (*shut, *answered), _unclear(host, told) if broken else "")
+
+
+def _unclear(host: str, told: str) -> str:
+    return f"{host} was fenced and is back, and its servers died with it. {told}"
 
 
 def _novas_doing(desk: Desk, server: Server, died_at: float) -> bool:
