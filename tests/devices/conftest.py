@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from medevac.flows.ports import Clock, Ports
 from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.ladders import fencer_of
 from medevac.workers.site import read_site
@@ -30,7 +31,7 @@ _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if Path(__file__).parent in item.path.parents and "real_ironic" not in item.keywords:
             item.add_marker(pytest.mark.real_devices)
 
 
@@ -103,11 +104,18 @@ def site(tmp_path: Path) -> Site:
     return made
 
 
-def dying(fencer: LadderFencer) -> Climbing:
-    """Return a host whose ladder *fencer* has, climbed once: its clock does not know how long real devices take."""
-    case = Climbing(fencer=fencer)
-    case.brief = replace(case.brief, settings=replace(case.brief.settings, fence_timeout=0.5))
-    return case
+class Dying(Climbing):
+    """A dead host with the ladder of a site file, which is climbed once."""
+
+    def __init__(self, fencer: LadderFencer, clock: Clock | None = None) -> None:
+        """Let *clock* pass; none: only waits move it."""
+        super().__init__(fencer=fencer)
+        self.brief = replace(self.brief, settings=replace(self.brief.settings, fence_timeout=0.5))
+        self._clock = clock or self.site.clock
+
+    @property
+    def ports(self) -> Ports:
+        return replace(super().ports, clock=self._clock)
 
 
 def deployed(name: str) -> str:

@@ -75,6 +75,10 @@ class Bmc:
     ) -> None:
         self._daemon.stop()
 
+    def stop(self) -> None:
+        """Let it die."""
+        self._daemon.stop()
+
     def behave(self, mode: str) -> None:
         """Obey; be deaf: take orders and do nothing; or go dark: say off whatever is."""
         assert mode in ("obey", "deaf", "dark")

@@ -9,7 +9,7 @@ import pytest
 
 from medevac.core.errors import NoEvidenceError
 from tests.devices import ipmi, redfish
-from tests.devices.conftest import PASSWORD, Site, dying, free_port
+from tests.devices.conftest import PASSWORD, Dying, Site, free_port
 from tests.devices.ipmi import Bmc
 from tests.devices.redfish import SYSTEM, Emulator
 from tests.devices.watching import watched
@@ -21,13 +21,13 @@ _URI = f"/redfish/v1/Systems/{SYSTEM}"
 def test_a_certificate_that_nobody_here_trusts_is_named_with_the_way_out(emulator: Emulator, site: Site) -> None:
     fencer = site(redfish.rung(emulator.port, options=""))
     with pytest.raises(NoEvidenceError, match="certificate is not trusted here; the option 'ssl_insecure' takes any"):
-        dying(fencer).fence()
+        Dying(fencer).fence()
 
 
 def test_a_wrong_password_is_named_and_is_not_shown(emulator: Emulator, site: Site) -> None:
     fencer = site(redfish.rung(emulator.port, secret="DEVICES_WRONG"))
     with pytest.raises(NoEvidenceError, match="a wrong user or password: the BMC did not let it in") as caught:
-        dying(fencer).fence()
+        Dying(fencer).fence()
     assert "Wr0ng" not in str(caught.value)
 
 
@@ -39,7 +39,7 @@ def test_the_way_is_proven_without_switching_anything(emulator: Emulator, site: 
 
 def test_a_bmc_that_is_dead_hands_on_to_the_next_rung(bmc: Bmc, site: Site) -> None:
     dead = redfish.rung(free_port(socket.SOCK_STREAM))
-    evidence = dying(site(dead + ipmi.rung(bmc.port))).fence()
+    evidence = Dying(site(dead + ipmi.rung(bmc.port))).fence()
     assert evidence.source == "agent:fence_ipmilan"
     assert not bmc.is_on()
 
@@ -47,7 +47,7 @@ def test_a_bmc_that_is_dead_hands_on_to_the_next_rung(bmc: Bmc, site: Site) -> N
 def test_a_machine_is_switched_off_once_and_the_password_shows_nowhere(
     emulator: Emulator, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    case = dying(site(redfish.rung(emulator.port, options=f', ssl_insecure: "1", systems_uri: {_URI}')))
+    case = Dying(site(redfish.rung(emulator.port, options=f', ssl_insecure: "1", systems_uri: {_URI}')))
     with caplog.at_level(logging.DEBUG), watched(PASSWORD) as seen:
         evidence = case.fence()
     assert (evidence.source, evidence.action, evidence.detail) == ("agent:fence_redfish", "off", "Status: OFF")
@@ -57,6 +57,6 @@ def test_a_machine_is_switched_off_once_and_the_password_shows_nowhere(
     assert not seen.arguments
     assert "fence_redfish" not in seen.environments
     assert PASSWORD not in caplog.text + case.told() + emulator.said()
-    again = dying(site(redfish.rung(emulator.port))).fence()
+    again = Dying(site(redfish.rung(emulator.port))).fence()
     assert again.action == "already-off"
     assert emulator.said().count("Actions/ComputerSystem.Reset") == 1

@@ -8,7 +8,7 @@ from medevac.core.evidence import FenceEvidence
 from medevac.core.wire import from_plain
 from medevac.flows.brief import Brief
 from medevac.flows.plan import Settings
-from medevac.flows.ports import Ports
+from medevac.flows.ports import Fencer, Ports
 from medevac.flows.rung import Rung
 from medevac.flows.steps.fence import Fence
 from medevac.sandbox.cloud.model import machines
@@ -26,7 +26,7 @@ PDU = Rung("pdu", timeout=10.0)
 class Climbing:
     """A host that is cut off, whose servers run on."""
 
-    def __init__(self, rungs: Sequence[Rung] = (BMC,), fencer: FakeFencer | None = None) -> None:
+    def __init__(self, rungs: Sequence[Rung] = (BMC,), fencer: Fencer | None = None) -> None:
         """Give it the ladder *rungs*."""
         self.site = FakeSite(SiteSpec((HostSpec(HOST), HostSpec("spare")), (ServerSpec("a", HOST),)))
         self.fencer = fencer or FakeFencer(self.site.bmc, rungs)

@@ -60,7 +60,7 @@ def test_an_order_that_failed_is_not_taken_for_done_though_the_record_says_off(
 
 
 def test_a_node_that_ironic_does_not_know_is_an_error(means: IronicMeans) -> None:
-    with pytest.raises(FencingError, match="Ironic answers 404"):
+    with pytest.raises(FencingError, match="Ironic answers 404: Node h9 could not be found"):
         means.look(Case("h9", "i", 0.0, 0.0))
 
 

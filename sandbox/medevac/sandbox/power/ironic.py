@@ -86,10 +86,10 @@ def serving(ironic: SimulatedIronic) -> Iterator[str]:
             told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             path = urlsplit(self.path).path
             if not path.endswith(_POWER) or told != {"target": "power off"}:
-                self._answer(HTTPStatus.BAD_REQUEST, {"error_message": "this Ironic only powers off"})
+                self._answer(HTTPStatus.BAD_REQUEST, _refusal("this Ironic only powers off"))
                 return
             status = ironic.power_off(_name(path.removesuffix(_POWER)))
-            self._answer(status, {} if status is HTTPStatus.ACCEPTED else {"error_message": status.phrase})
+            self._answer(status, {} if status is HTTPStatus.ACCEPTED else _refusal(status.phrase))
 
         def _answer(self, status: HTTPStatus, body: dict[str, Any]) -> None:
             data = json.dumps(body).encode()
@@ -118,4 +118,9 @@ def _name(path: str) -> str:
 
 
 def _missing(path: str) -> dict[str, Any]:
-    return {"error_message": f"Node {_name(path)} could not be found."}
+    return _refusal(f"Node {_name(path)} could not be found.")
+
+
+def _refusal(text: str) -> dict[str, Any]:
+    """Return an error as Ironic words it: JSON, as a text in JSON."""
+    return {"error_message": json.dumps({"faultcode": "Client", "faultstring": text, "debuginfo": None})}

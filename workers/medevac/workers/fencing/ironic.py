@@ -6,6 +6,7 @@ Ironic answers from its records, which are up to a minute old, or as old as the 
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -119,8 +120,8 @@ class IronicMeans:
             return call(self._adapter())
         except keystone.HttpError as error:
             if error.http_status == HTTPStatus.CONFLICT:
-                raise _BusyError(f"Ironic is busy with the node: {error.message}") from error
-            message = f"Ironic answers {error.http_status}: {error.message}"
+                raise _BusyError(f"Ironic is busy with the node: {_words(error)}") from error
+            message = f"Ironic answers {error.http_status}: {_words(error)}"
             raise FencingError(message) from error
         except (keystone.ClientException, CloudNotConfiguredError, ValueError) as error:
             message = f"Ironic does not answer: {error}"
@@ -154,6 +155,15 @@ def _standalone(url: str) -> Adapter:
     for scheme in ("http://", "https://"):
         session.session.mount(scheme, GuardedAdapter())
     return Adapter(session, endpoint_override=_root(url), user_agent=user_agent())
+
+
+def _words(error: keystone.HttpError) -> str:
+    """Return what Ironic says of its refusal: a text in JSON, which is JSON itself and has the text as faultstring."""
+    try:
+        told = error.response.json()["error_message"] if error.response is not None else ""
+        return str(json.loads(told)["faultstring"])
+    except (KeyError, TypeError, ValueError):
+        return str(error.message)
 
 
 def _root(url: str) -> str:
