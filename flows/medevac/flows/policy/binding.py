@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +33,8 @@ _STAND_INS: Mapping[object, object] = {
     Mapping: {},
     Duration: Duration(0),
 }
+
+_hints_of = functools.cache(typing.get_type_hints)
 
 
 class Binder:
@@ -88,7 +91,7 @@ class Binder:
             return None
         fields = {key_of(field): field for field in dataclasses.fields(cast("Any", cls)) if field.name not in known}
         given = self._by_key(entries, fields.values())
-        hints = typing.get_type_hints(cls)
+        hints = _hints_of(cast("Any", cls))
         values = {}
         for key, entry in given.items():
             if key not in fields:
