@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import platform
 import time
@@ -88,7 +87,7 @@ def post(
     NAME is a host as Nova names it, a server's uuid (server.*, workload.*) or a service (control-plane.*).
     host.fenced is your word that the host is off: its servers are started elsewhere on it.
     """
-    told = {"by": getpass.getuser(), **({"host": host} if host else {}), **facts}
+    told = {"by": options.who(), **({"host": host} if host else {}), **facts}
     if kind is EventKind.HOST_FENCED and source == SOURCE:
         told["human"] = "yes"
     try:

@@ -16,23 +16,13 @@ from medevac.triggers.post import Poster
 from medevac.workers import incidents
 
 SOURCE = "operator"
-LONGEST = 300
-"""Characters of a name or a reason: both are kept with the evidence."""
-
-
-def _line(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """Return *value* if somebody can read it later: one line with something in it."""
-    value = value.strip()
-    if not value or not value.isprintable() or len(value) > LONGEST:
-        raise click.BadParameter(f"write one line of at most {LONGEST} characters.")
-    return value
 
 
 @click.command()
 @click.argument("incident_id", metavar="INCIDENT")
 @click.option("--fenced", is_flag=True, required=True, help="Say that the host is off, or cut off from its storage.")
-@click.option("--by", required=True, callback=_line, help="Your name; it is kept.")
-@click.option("--why", required=True, callback=_line, help="How you know; it is kept.")
+@click.option("--by", required=True, callback=options.one_line, help="Your name; it is kept.")
+@click.option("--why", required=True, callback=options.one_line, help="How you know; it is kept.")
 @options.zookeeper
 def ack(incident_id: str, fenced: bool, by: str, why: str, zookeeper: str) -> None:
     """Give your word that the host of INCIDENT is off: its servers are started elsewhere on it.

@@ -9,22 +9,20 @@ import click
 from kazoo.client import KazooClient
 
 from medevac.cli import exits, options, output
-from medevac.cli.moments import who
 from medevac.cli.zookeeper import store
 from medevac.core.errors import MedevacError, StoreUnreachableError
 from medevac.workers.brakes import orders
 from medevac.workers.brakes.orders import Given
 
 _incidents = click.argument("incident_ids", metavar="INCIDENT...", nargs=-1, required=True)
-_why = click.option("--why", required=True, help="Why, for the journal of the incident.")
-_by = click.option("--by", default=who, show_default="you", help="Who says so.")
+_why = click.option("--why", required=True, callback=options.one_line, help="Why, for the journal of the incident.")
 
 
 @click.command()
 @options.zookeeper
 @_incidents
 @_why
-@_by
+@options.by
 def hold(zookeeper: str, incident_ids: Sequence[str], why: str, by: str) -> int:
     """Let nothing more be begun for an incident until it is released.
 
@@ -37,7 +35,7 @@ def hold(zookeeper: str, incident_ids: Sequence[str], why: str, by: str) -> int:
 @options.zookeeper
 @_incidents
 @_why
-@_by
+@options.by
 def release(zookeeper: str, incident_ids: Sequence[str], why: str, by: str) -> int:
     """Let an incident go that is on hold, or held by the breaker, a limit or a maintenance.
 
@@ -51,7 +49,7 @@ def release(zookeeper: str, incident_ids: Sequence[str], why: str, by: str) -> i
 @options.zookeeper
 @_incidents
 @_why
-@_by
+@options.by
 def abort(zookeeper: str, incident_ids: Sequence[str], why: str, by: str) -> int:
     """Stop a recovery, undo what can be undone, and end the incident as parked; it says what could not be undone."""
     return _give(zookeeper, incident_ids, Given(by, why, time.time()), orders.abort)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from datetime import UTC, datetime
 
 import click
@@ -49,8 +47,3 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has no typ
         except ValueError:
             self.fail(f"{text!r} is no time: write 2h, 2026-11-22T21:30Z or never", param, ctx)
         return Until(at=(at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
-
-
-def who() -> str:
-    """Return the person who types: the one behind sudo, where there is one."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 
@@ -40,6 +41,25 @@ def _default_site(named: Path | None) -> Path | None:
     return named or (DEFAULT_SITE if DEFAULT_SITE.exists() else None)
 
 
+def who() -> str:
+    """Return the person who types: the one behind sudo, where there is one."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+LONGEST = 300
+"""Characters of what people write about themselves and their reasons: it is kept, and shown in tables."""
+
+
+def one_line(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Return *value* if somebody can read it later: one line with something in it; empty when nothing was said."""
+    if value is None:
+        return ""
+    value = value.strip()
+    if not value or not value.isprintable() or len(value) > LONGEST:
+        raise click.BadParameter(f"write one line of at most {LONGEST} characters.")
+    return value
+
+
 zookeeper = click.option(
     "--zookeeper",
     envvar="MEDEVAC_ZOOKEEPER",
@@ -49,6 +69,9 @@ zookeeper = click.option(
     help="The site's ZooKeeper servers, and medevac's path there.  [default: as the site file says]",
 )
 """Where the site's ZooKeeper is; passed as `zookeeper`."""
+
+by = click.option("--by", default=who, show_default="you", callback=one_line, help="Who says so.")
+"""For every command that changes something; passed as `by`."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 """For every command that reads; passed as `as_json`."""

@@ -56,7 +56,7 @@ def _find(found: Ground, server: str) -> Server:
     """Return the server of this id or name; raise NotFoundError or MedevacError when it is none or many."""
     named = [known] if (known := found.cloud.server(server)) else found.overview.servers_named(server)
     if not named:
-        raise NotFoundError(f"no server has the id or name {server!r}: `openstack server list --all` has them")
+        raise NotFoundError(f"no server has the id or name {server!r}: `openstack server list --all-projects` has them")
     if len(named) > 1:
         ids = ", ".join(each.id for each in named)
         raise MedevacError(f"{len(named)} servers are called {server!r}: say which, by id: {ids}")

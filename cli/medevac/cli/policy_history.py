@@ -37,7 +37,7 @@ def group(context: click.Context, zookeeper: str | None, as_json: bool) -> None:
 
 
 @group.command()
-@click.argument("digest")
+@click.argument("digest", callback=options.one_line)
 @options.zookeeper
 @options.as_json
 def show(digest: str, zookeeper: str, as_json: bool) -> None:

@@ -38,6 +38,8 @@ group.add_command(fencing)
 @click.option("--prometheus", is_flag=True, help="Print metrics, for node_exporter's textfile collector.")
 def status(zookeeper: str, as_json: bool, prometheus: bool) -> int:
     """Show workers, leader, policies in force, what waits, and what needs a human (then the exit code is 1)."""
+    if prometheus and as_json:
+        raise click.UsageError("say either --json or --prometheus")
     with store(zookeeper) as client:
         found = look(client)
     if prometheus:

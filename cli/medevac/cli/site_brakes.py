@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from medevac.cli import options, output, places
-from medevac.cli.moments import Moment, Until, who
+from medevac.cli.moments import Moment, Until
 from medevac.cli.zookeeper import store
 from medevac.core import layout
 from medevac.core.errors import MedevacError
@@ -20,8 +20,9 @@ from medevac.workers.brakes.marks import CLOUD, Disarm, Maintenance, Mode
 from medevac.workers.brakes.view import ending
 
 unchecked_option = click.option("--unchecked", is_flag=True, help="Do not ask the cloud whether there is such a place.")
-by_option = click.option("--by", default=who, show_default="you", help="Who says so.")
-reason_option = click.option("--reason", "--why", required=True, help="Why, for those who find it at night.")
+reason_option = click.option(
+    "--reason", "--why", required=True, callback=options.one_line, help="Why, for those who find it at night."
+)
 
 
 class NotMarkedError(MedevacError):
@@ -31,14 +32,18 @@ class NotMarkedError(MedevacError):
 @click.command()
 @options.zookeeper
 @click.option(
-    "--scope", default=CLOUD, show_default=True, help="cloud, or a zone, aggregate, rack or host by its name."
+    "--scope",
+    default=CLOUD,
+    show_default=True,
+    callback=options.one_line,
+    help="cloud, or a zone, aggregate, rack or host by its name.",
 )
 @click.option("--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.FREEZE), show_default=True)
 @click.option("--until", type=Moment(), required=True, help="When it ends by itself: 2h, a time, or never.")
 @reason_option
 @options.site_file
 @unchecked_option
-@by_option
+@options.by
 def disarm(
     zookeeper: str, scope: str, mode: str, until: Until, reason: str, site_file: Path | None, unchecked: bool, by: str
 ) -> None:
@@ -61,8 +66,8 @@ def disarm(
 
 @click.command()
 @options.zookeeper
-@click.option("--scope", default=CLOUD, show_default=True, help="As it was disarmed.")
-@by_option
+@click.option("--scope", default=CLOUD, show_default=True, callback=options.one_line, help="As it was disarmed.")
+@options.by
 def arm(zookeeper: str, scope: str, by: str) -> None:
     """Arm what was disarmed: what was held meanwhile is judged anew, by what Nova says then."""
     with store(zookeeper) as client:
@@ -76,13 +81,13 @@ def arm(zookeeper: str, scope: str, by: str) -> None:
 
 @click.command()
 @options.zookeeper
-@click.argument("host")
+@click.argument("host", callback=options.one_line)
 @click.option("--until", type=Moment(), help="When it ends by itself: 4h, a time, or never.")
-@click.option("--reason", "--why", default="", help="Why, for those who find it at night.")
+@click.option("--reason", "--why", callback=options.one_line, help="Why, for those who find it at night.")
 @click.option("--end", is_flag=True, help="The maintenance is over.")
 @options.site_file
 @unchecked_option
-@by_option
+@options.by
 def maintenance(
     zookeeper: str,
     host: str,

@@ -33,9 +33,13 @@ def fencing(hosts: Sequence[str], now: bool, site_file: Path | None, zookeeper: 
         output.as_json([{**to_plain(path), "valid": path.valid} for path in found])
     elif found:
         output.table(("HOST", "RUNG", "WORKS", "TRIED", "SAYS"), [row for path in found for row in _rows(path)])
-    else:
-        click.echo("No fence path has been tried yet: rounds are gone by the worker that leads triage (fence_rounds).")
-    return 0 if all(path.valid for path in found) else exits.PROBLEMS
+    unknown = [host for host in hosts if host not in {path.host for path in found}]
+    if (unknown or not found) and not as_json:
+        of = f" of {', '.join(unknown)}" if unknown else ""
+        output.say(
+            f"No fence path{of} has been tried yet: rounds are gone by the worker that leads triage (fence_rounds)."
+        )
+    return 0 if all(path.valid for path in found) and not unknown else exits.PROBLEMS
 
 
 def _known(hosts: Sequence[str], zookeeper: str) -> list[FencePath]:

@@ -58,6 +58,23 @@ def test_an_end_that_is_none_is_a_usage_error(until: str, capsys: pytest.Capture
     assert "--until" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["site", "arm", "--scope", ""],
+        ["site", "disarm", "--until", "2h", "--reason", " "],
+        ["site", "disarm", "--until", "2h", "--reason", "x", "--scope", ""],
+        ["site", "maintenance", "", "--until", "2h", "--reason", "x"],
+        ["site", "maintenance", "", "--end"],
+        ["incident", "hold", INCIDENT, "--why", "two\nlines"],
+    ],
+)
+def test_a_name_or_reason_with_nothing_in_it_is_a_usage_error(words: list[str], zk: KazooClient) -> None:
+    assert run(words) == 2
+    assert zk.exists("/brakes/disarm")
+    assert zk.exists("/brakes/maintenance")
+
+
 def test_disarming_says_which_recoveries_are_finished_first(
     make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -53,6 +53,25 @@ def test_an_incident_is_listed_and_shown(make_yard: MakeYard, capsys: pytest.Cap
     assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [INCIDENT]
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "a/../b", "/"])
+def test_what_can_be_no_name_of_an_incident_is_none(
+    name: str, make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_yard()
+    assert run(["incident", "show", name]) == 1
+    assert f"there is no incident {name!r}" in capsys.readouterr().err
+
+
+def test_fence_paths_of_a_host_that_nobody_knows_are_a_problem(
+    make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_yard()
+    assert run(["site", "fencing"]) == 0
+    assert "No fence path has been tried yet" in capsys.readouterr().out
+    assert run(["site", "fencing", "nobody"]) == 1
+    assert "No fence path of nobody has been tried" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("noun", ["incident", "job"])
 def test_what_is_not_there_is_a_sentence_that_says_where_to_look(
     noun: str, make_yard: MakeYard, capsys: pytest.CaptureFixture[str]

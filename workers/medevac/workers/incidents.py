@@ -40,12 +40,19 @@ class Stored:
 
 def read(client: KazooClient, incident_id: str) -> Stored:
     """Return the incident; raise NoSuchIncidentError when there is none of that id."""
+    if "/" in incident_id or not incident_id.strip("."):  # people type ids: this would be the path of something else
+        raise _no_such(incident_id)
     try:
         data, stat = bounded(client.get_async(layout.incident(incident_id)))
     except NoNodeError:
-        message = f"there is no incident {incident_id!r}: `medevac incident list` shows those that there are"
-        raise NoSuchIncidentError(message) from None
+        raise _no_such(incident_id) from None
     return Stored(decode(Incident, data, layout.incident(incident_id)), stat.version)
+
+
+def _no_such(incident_id: str) -> NoSuchIncidentError:
+    return NoSuchIncidentError(
+        f"there is no incident {incident_id!r}: `medevac incident list` shows those that there are"
+    )
 
 
 def read_all(client: KazooClient) -> Iterator[Incident]:
