@@ -244,6 +244,12 @@ class Logbook(Protocol):
     def assert_owned(self) -> None:
         """Raise ClaimLostError unless this process still owns the job.  Call it before every side effect."""
 
+    def heed(self) -> None:
+        """Raise where an operator has put the incident on hold or aborted it.
+
+        Call it where time is let pass on purpose, right after `assert_owned`; never while something is undone.
+        """
+
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Add *entries* to the incident's journal in one write.  Raises ClaimLostError as above."""
 

@@ -32,6 +32,9 @@ class MemoryLogbook:
         if not self.owned:
             raise ClaimLostError
 
+    def heed(self) -> None:
+        """Go on: there are no operators."""
+
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Add *entries*."""
         self.assert_owned()

@@ -10,6 +10,7 @@ import pytest
 from medevac.core import layout
 from medevac.core.event import EventKind
 from medevac.core.incident import Incident, IncidentState
+from medevac.flows.ports import Clock
 from medevac.sandbox.cloud.model import machines
 from medevac.workers.brakes import orders
 from medevac.workers.brakes.obedience import FORWARD
@@ -46,6 +47,21 @@ class Interrupted:
             return answer
 
         return interrupted
+
+
+class Disturbed:
+    """A clock on which somebody does something whenever anybody waits."""
+
+    def __init__(self, clock: Clock, act: Callable[[], object]) -> None:
+        self._clock = clock
+        self._act = act
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def wait(self, seconds: float) -> None:
+        self._act()
+        self._clock.wait(seconds)
 
 
 def asked(yard: Yard) -> int:
@@ -188,6 +204,27 @@ class Doomed:
     @property
     def claims(self) -> int:
         return sum(line.startswith("claimed by") for line in self._yard.bench.journal(INCIDENT).splitlines())
+
+
+@pytest.mark.parametrize("step", ["wait: 1h", "{wait_for: {server: gone, within: 1h}}"])
+def test_an_abort_is_not_put_off_by_a_step_that_lets_time_pass(make_yard: MakeYard, step: str) -> None:
+    yard = make_yard(az1=3, az2=3)
+    text = f"policy: all\nmatch: everyone\nwhen:\n  host.down: [fence, disable, {step}, evacuate, verify]\n"
+    (yard.bench.folder / "policies" / "10-all.yaml").write_text(text)
+    yard.lose(HOST)
+    clock = yard.bench.site.clock
+    began = clock.now()
+
+    def abort_once_it_waits() -> None:
+        if "waiting" in yard.bench.journal(INCIDENT):
+            orders.abort(yard.client, INCIDENT, yard.said())
+
+    with yard.conducting(clock=Disturbed(clock, abort_once_it_waits)):
+        found = yard.over(HOST)
+    assert f"undone: nova-compute on {HOST} is as it was before" in found.reason
+    assert asked(yard) == 0
+    assert found.ended_at is not None
+    assert found.ended_at - began < 10 * 60
 
 
 def test_an_abort_survives_the_death_of_the_conductor(yard: Yard) -> None:

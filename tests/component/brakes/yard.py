@@ -131,12 +131,12 @@ class Yard:
 
     @contextmanager
     def conducting(
-        self, name: str = "conductor", cloud: Any = None, fencer: Any = None, slots: int = 2
+        self, name: str = "conductor", cloud: Any = None, fencer: Any = None, clock: Any = None, slots: int = 2
     ) -> Iterator[Conductor]:
-        """Run a conductor that follows orders; *cloud* and *fencer* may stand before the simulated ones."""
+        """Run a conductor that follows orders; *cloud*, *fencer* and *clock* may stand before the simulated ones."""
         site = self.bench.site
-        asked, fences = cloud or site.cloud, fencer or site.fencer
-        recovery = Recovery(self.client, asked, fences, site.clock, name, prober=site.prober, notifier=site.notifier)
+        asked, fences, time = cloud or site.cloud, fencer or site.fencer, clock or site.clock
+        recovery = Recovery(self.client, asked, fences, time, name, prober=site.prober, notifier=site.notifier)
         orders = Obedience(self.client, asked, site.clock, self.settings, recovery)
         with ThreadPoolExecutor(4) as executor:
             conductor = Conductor(

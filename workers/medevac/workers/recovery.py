@@ -113,6 +113,9 @@ class FencedLogbook:
         check(self._client, self._claim)
         self._proven_at = time.monotonic()
 
+    def heed(self) -> None:
+        """Obey nobody: who listens to operators stands in front (medevac.workers.brakes.obedience)."""
+
     def assert_owned_lately(self) -> None:
         """Raise ClaimLostError unless this process has owned the job lately."""
         if self._claim.revoked.is_set() or time.monotonic() - self._proven_at > self._recent:

@@ -60,6 +60,8 @@ class ReturnWatch(ReturnStep):
                 return way.noted(f"nova-compute up for {watch.hold:.0f} s")
             if now >= give_up:
                 return self.held(ports, way, f"nova-compute has not been up for {watch.hold:.0f} s without a break")
+            ports.log.assert_owned()
+            ports.log.heed()
             ports.clock.wait(watch.pause(now))
 
 

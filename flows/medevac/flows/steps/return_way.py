@@ -76,6 +76,8 @@ class ReturnStep(Step):
                 return why
             if not told:
                 self.say(ports, told := f"waiting up to {seconds:.0f} s: {why}")
+            ports.log.assert_owned()
+            ports.log.heed()
             ports.clock.wait(min(pause, max(give_up - ports.clock.now(), 0.0)))
             pause = min(pause * 1.5, LONGEST_PAUSE)
         return ""

@@ -89,10 +89,11 @@ class PolicyStep(Step):
         raise NotImplementedError
 
     def rest_until(self, ports: Ports, end: float, before: Standings) -> None:
-        """Let time pass until *end* or the flow's deadline; raise ClaimLostError when the job is not ours any more."""
+        """Let time pass until *end* or the flow's deadline, as long as the job is ours and no operator objects."""
         end = min(end, self.ends_at(before))
         while (left := end - ports.clock.now()) > 0:
             ports.log.assert_owned()
+            ports.log.heed()
             ports.clock.wait(min(left, SLICE))
 
 

@@ -53,6 +53,7 @@ class Await(PolicyStep):
         seen: set[str] = set()
         while True:
             ports.log.assert_owned()
+            ports.log.heed()
             seen |= self._seen(ports, [server for server in servers if server.id not in seen])
             left = give_up - ports.clock.now()
             if len(seen) == len(servers) or left <= 0:

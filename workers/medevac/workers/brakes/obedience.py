@@ -29,6 +29,7 @@ FORWARD: Mapping[str, frozenset[str]] = {
     "fencer": frozenset(("power_off", "order")),
     "hypervisor": frozenset(("kill",)),
     "services": frozenset(("restart",)),
+    "log": frozenset(("heed",)),
 }
 """The calls of each port that are not made once an incident is on hold or aborted; what undoes them still is."""
 
