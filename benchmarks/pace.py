@@ -1,6 +1,7 @@
 """How many evacuations at once: fixed numbers and the adaptive default side by side, on clouds of several kinds.
 
 Everything is the product's but the cloud and the clock, which are simulated: a run of minutes takes a second.
+The default recovers one host after the other on the same cloud, with what it has kept of the one before.
 Prints JSON.  docs/benchmarks.md says what the figures mean.
 """
 
@@ -8,76 +9,191 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from taskflow import engines
 
+from medevac.core.wire import decode, encode
 from medevac.flows import factory
 from medevac.flows.brief import Brief
+from medevac.flows.learnt import Learnt
 from medevac.flows.plan import Settings
 from medevac.flows.policy.language import Disable, Evacuate, Fence, Flow, Match, OnFailure, Policy, Verify
+from medevac.flows.ports import Traffic
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.fakes import START, FakeSite
 
 DEAD = "dead"
-FIXED = (1, 4, 16)
-CLOUDS: Mapping[str, CloudSettings] = {
-    "roomy: as many as one likes": CloudSettings(),
-    "middling: four at once, then conflicts": CloudSettings(conflict_above=4, conflict_power=1.3),
-    "narrow: as we measured Nova, one at once": CloudSettings(conflict_above=1, conflict_power=1.35),
-    "touchy: eight at once, then no valid host": CloudSettings(
-        conflict_above=8, conflict_power=1.0, conflict_fails=0.3
-    ),
-}
+FIXED = (1, 2, 4, 8, 16)
+FOLLOWING = 3
+"""Recoveries after the first."""
+LOOK = 0.5
+"""Seconds between two looks at whether half of the servers are back."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What evacuations do to each other, and what after half of the servers (None: the same)."""
+
+    name: str
+    settings: CloudSettings
+    later: CloudSettings | None = None
+
+    def seeded(self, seed: int) -> Cloud:
+        """Return the cloud with other chances."""
+        later = self.later and replace(self.later, seed=seed)
+        return replace(self, settings=replace(self.settings, seed=seed), later=later)
+
+
+ROOMY = CloudSettings()
+NARROW = CloudSettings(conflict_above=1, conflict_power=1.35)
+MIDDLING = CloudSettings(conflict_above=4, conflict_power=1.3)
+CLOUDS = (
+    Cloud("roomy: as many as one likes", ROOMY),
+    Cloud("middling: four at once, then conflicts", MIDDLING),
+    Cloud("narrow: as we measured Nova, one at once", NARROW),
+    Cloud("touchy: eight, then no valid host", CloudSettings(conflict_above=8, conflict_power=1.0, conflict_fails=0.3)),
+    Cloud("roomy, then narrow", ROOMY, NARROW),
+    Cloud("narrow, then roomy", NARROW, ROOMY),
+)
+
+
+class Kept:
+    """What is stored between two recoveries, each of which is another worker's."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._stored = b""
+
+    def recall(self) -> Learnt | None:
+        """Return what was kept last."""
+        return decode(Learnt, self._stored) if self._stored else None
+
+    def keep(self, learnt: Learnt) -> None:
+        """Keep *learnt*."""
+        self._stored = encode(learnt)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--servers", type=int, default=50)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--servers", type=int, nargs="+", default=[10, 50, 200])
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each that are averaged")
+    parser.add_argument(
+        "--random", type=int, default=0, help="clouds that are drawn at random, in place of those above"
+    )
     told = parser.parse_args()
-    found = {name: compared(settings, told.servers, told.seeds) for name, settings in CLOUDS.items()}
-    print(json.dumps(found, indent=2))
+    clouds = drawn(told.random) if told.random else CLOUDS
+    print(
+        json.dumps({f"{servers} servers": measured(clouds, servers, told.seeds) for servers in told.servers}, indent=2)
+    )
 
 
-def compared(settings: CloudSettings, servers: int, seeds: int) -> dict[str, Any]:
-    """Return the seconds until the last server was back, by setting, and the default beside the best."""
-    found = {
-        str(parallel or "adaptive"): round(
-            statistics.mean(seconds(replace(settings, seed=seed), servers, parallel) for seed in range(1, seeds + 1)), 1
-        )
-        for parallel in (*FIXED, 0)
+def drawn(number: int) -> list[Cloud]:
+    """Return clouds of random parameters, always the same ones."""
+    chance = random.Random(1)  # noqa: S311 - a simulation
+    return [Cloud(_words(settings), settings) for settings in (_settings(chance) for _ in range(number))]
+
+
+def _settings(chance: random.Random) -> CloudSettings:
+    return CloudSettings(
+        evacuate_seconds=round(2 ** chance.uniform(0, 6), 1),
+        evacuate_spread=round(chance.uniform(0.1, 0.6), 2),
+        conflict_above=round(2 ** chance.uniform(0, 5)),
+        conflict_power=round(chance.uniform(0.5, 1.5), 2),
+        conflict_fails=chance.choice((0.0, 0.0, 0.1, 0.3)),
+    )
+
+
+def _words(settings: CloudSettings) -> str:
+    return (
+        f"{settings.evacuate_seconds} s ± {settings.evacuate_spread}; above {settings.conflict_above} "
+        f"power {settings.conflict_power}, fails {settings.conflict_fails}"
+    )
+
+
+def measured(clouds: Sequence[Cloud], servers: int, seeds: int) -> dict[str, Any]:
+    """Return what was found for each cloud, and what the default costs on average and at worst."""
+    found = {cloud.name: compared(cloud, servers, seeds) for cloud in clouds}
+    ratios = {
+        which: [float(each[f"{which} to the best fixed"]) for each in found.values()]
+        for which in ("first", "following")
     }
-    best = min(value for name, value in found.items() if name != "adaptive")
-    return {**found, "adaptive to the best fixed": round(found["adaptive"] / best, 2)}
+    summed = {which: {"mean": round(statistics.mean(each), 2), "worst": max(each)} for which, each in ratios.items()}
+    return {"clouds": found, "default to the best fixed": summed}
 
 
-def seconds(settings: CloudSettings, servers: int, parallel: int) -> float:
+def compared(cloud: Cloud, servers: int, seeds: int) -> dict[str, Any]:
+    """Return the seconds until the last server was back, by setting, and the default beside the best."""
+    clouds = [cloud.seeded(seed) for seed in range(1, seeds + 1)]
+    fixed = {str(number): _mean(seconds(each, servers, number) for each in clouds) for number in FIXED}
+    runs = [in_turn(each, servers) for each in clouds]
+    first, following = _mean(run[0] for run in runs), _mean(statistics.mean(run[1:]) for run in runs)
+    best = min(fixed.values())
+    return {
+        **fixed,
+        "first": first,
+        "following": following,
+        "first to the best fixed": round(first / best, 2),
+        "following to the best fixed": round(following / best, 2),
+    }
+
+
+def _mean(numbers: Iterable[float]) -> float:
+    return round(statistics.mean(numbers), 1)
+
+
+def in_turn(cloud: Cloud, servers: int) -> list[float]:
+    """Return how long the default takes for one host after the other, each by a worker that remembers the last."""
+    kept = Kept()
+    return [
+        seconds(cloud.seeded(cloud.settings.seed + 100 * number), servers, 0, kept) for number in range(1 + FOLLOWING)
+    ]
+
+
+def seconds(cloud: Cloud, servers: int, parallel: int, kept: Kept | None = None) -> float:
     """Return how long a recovery of a host with so many *servers* takes; *parallel* 0: as the default does it."""
     spares = [HostSpec(f"spare-{number}", zone="az1") for number in range(6)]
     specs = [ServerSpec(f"s{number}", DEAD) for number in range(servers)]
-    site = FakeSite(SiteSpec((HostSpec(DEAD, zone="az1"), *spares), tuple(specs)), settings)
+    site = FakeSite(SiteSpec((HostSpec(DEAD, zone="az1"), *spares), tuple(specs)), cloud.settings)
+    site.traffic = Traffic(kept)
     with site.world.settled() as world:
         machines.cut_network(world, DEAD)
+        if cloud.later is not None:
+            _change_half_way(world, servers, cloud.later)
     on_failure = OnFailure(retry=20)
     evacuate = Evacuate(on_failure=on_failure) if not parallel else Evacuate(parallel=parallel, on_failure=on_failure)
     policy = Policy(name="everyone", match=Match(), when={"host.down": Flow((Fence(), Disable(), evacuate, Verify()))})
     brief = Brief("host.down:dead:1", "host.down", DEAD, START, Settings(shared_storage=("*",), adaptive=not parallel))
+    _run(site, factory.document(brief, [policy]))
+    return site.clock.now() - START
+
+
+def _change_half_way(world: World, servers: int, later: CloudSettings) -> None:
+    """Let the cloud have other *later* settings when half of the servers have moved."""
+    back = sum(server.host != DEAD for server in world.servers.values())
+    if back >= servers / 2:
+        world.settings = later
+    else:
+        world.after(LOOK, lambda: _change_half_way(world, servers, later))
+
+
+def _run(site: FakeSite, document: Mapping[str, Any]) -> None:
     with ThreadPoolExecutor(1) as executor:
-        flow = factory.recover(json.loads(json.dumps(factory.document(brief, [policy]))))
+        flow = factory.recover(json.loads(json.dumps(document)))
         engine = engines.load(flow, engine="parallel", executor=executor, defer_reverts=True)
         engine.storage.inject({"ports": site.ports}, transient=True)
         engine.run()
     if site.log.state != "recovered":
         raise SystemExit(f"it ended as {site.log.state}: {site.log.reason}")
-    return site.clock.now() - START
 
 
 if __name__ == "__main__":

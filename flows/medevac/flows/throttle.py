@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from medevac.flows.crowding import Level, Levels, best, merged
 
 GROW = 4
-"""How many times as many as have gone well before are asked for at most."""
+"""How many times as many are asked for as the one had beside it that was taken up, while nothing else is known."""
+LATER = 2
+"""The same later, where a step too far is one of many servers that take long, and nobody is in a hurry to take it."""
 ENOUGH = 6
 """Arrivals after which it does not matter any more how soon destinations took servers up."""
 REST = 10
 """Arrivals, at least, between two tries of a little more; as many times as many, the more tries won nothing."""
-LONGEST = 4
+LONGEST = 2
 STUCK = 10.0
 """Seconds after which a server takes no place any more, for one that Nova forgot is not to hold up all others..."""
 TIMES = 4
@@ -48,7 +50,8 @@ class Throttle:
         self._levels = Levels()
         self._taken = Levels()
         self._asked: dict[str, _Asked] = {}
-        self._greatest = max((round(level.beside) for level in self._before if level.arrived), default=0)
+        self._most = 1
+        self._allowed = 0
         self._looked_at = now
         self._area = 0.0
         self._since_try = 0
@@ -68,8 +71,12 @@ class Throttle:
 
     def window(self, most: int, now: float) -> int:
         """Return how many may be under way at once, *most* at most."""
-        begun = GROW * self._greatest or 1 + sum(not asked.timed for asked in self._asked.values())
-        return min(min(max(self.best(most), self._try), begun) + self._stuck(now), most)
+        self._most = max(self._most, most)
+        if self._allowed:
+            room = min(self._allowed, max(self.best(most), self._try))
+        else:
+            room = self.best(most) if self._before else 1 + sum(not asked.timed for asked in self._asked.values())
+        return min(room + self._stuck(now), most)
 
     def _stuck(self, now: float) -> int:
         """Return how many take nobody's place: they are under way for so long that nobody works on them."""
@@ -80,10 +87,15 @@ class Throttle:
         """Return how many at once are thought to be best, *most* at most."""
         if most not in self._best:
             groups = [self._before, self._levels.all]
-            if self._levels.times < ENOUGH:
+            if self._opening:
                 groups.append(self._taken.all)
             self._best[most] = best(groups, most)
         return self._best[most]
+
+    @property
+    def _opening(self) -> bool:
+        """Tell whether nothing is known but how soon destinations took servers up."""
+        return not self._before and self._levels.times < ENOUGH
 
     def asked(self, server_id: str, now: float, *, timed: bool = True) -> None:
         """Note that a server was asked for; not *timed*: who knows when."""
@@ -97,8 +109,9 @@ class Throttle:
             return
         self._pass(now)
         asked.taken = True
-        self._taken.arrived(asked.beside, self._average(asked, now), now - asked.at)
-        self._saw(asked)
+        if self._opening:
+            self._taken.arrived(asked.beside, self._average(asked, now), now - asked.at)
+            self._saw(asked)
 
     def arrived(self, server_id: str, now: float) -> None:
         """Note that a server has arrived."""
@@ -106,7 +119,6 @@ class Throttle:
         if asked is None or not asked.timed:
             return
         self._levels.arrived(asked.beside, self._average(asked, now), now - asked.at)
-        self._since_try += 1
         self._saw(asked, ended=True)
 
     def failed(self, server_id: str, now: float) -> None:
@@ -124,18 +136,22 @@ class Throttle:
 
     def _saw(self, asked: _Asked, *, ended: bool = False) -> None:
         """Draw the conclusions that are due at once; the others wait until somebody asks for them."""
-        before = self._best
-        self._best = {}
-        self._greatest = max(self._greatest, asked.beside)
-        if not ended:
-            return
+        before, self._best = self._best.get(self._most, 0), {}
+        if ended:
+            self._since_try += 1
+            self._end_try(asked, before)
+        wanted = max(self.best(self._most), self._try)
+        grown = asked.beside * (GROW if self._opening else LATER)
+        self._allowed = min(wanted, max(self._allowed or asked.beside, grown))
+
+    def _end_try(self, asked: _Asked, before: int) -> None:
+        """Try a little more from time to time, the less often the more tries have won nothing."""
         if self._try and asked.beside >= self._try:
-            won = any(self.best(most) > number for most, number in before.items())
-            self._patience = 1 if won else min(self._patience * 2, LONGEST)
+            self._patience = 1 if self.best(self._most) > before else min(self._patience * 2, LONGEST)
             self._try, self._since_try = 0, 0
         elif not self._try and self._since_try >= REST * self._patience:
-            known = max((self.best(most) for most in before), default=1)
-            self._try = known + max(known // PART, 1)
+            known = self.best(self._most)
+            self._try = min(known + max(known // PART, 1), self._most)
 
     def _pass(self, now: float) -> None:
         self._area += len(self._asked) * (now - self._looked_at)
