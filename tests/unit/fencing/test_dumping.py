@@ -16,6 +16,7 @@ from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.fakes import START
 from medevac.sandbox.fencer import FakeFencer
 from tests.unit.fencing.climbing import BMC, HOST, SETTINGS, Climbing
+from tests.unit.flows.recovering import Recovery
 
 WAIT, EVACUATE = WhileDumping.WAIT, WhileDumping.EVACUATE
 ENDS = 60.0
@@ -112,3 +113,13 @@ def test_a_dump_that_nobody_takes_for_proof_leaves_a_host_without_a_device_held(
     case.site.bmc.order(HOST, "unreachable")
     with pytest.raises(NoEvidenceError, match="kdump: it has written its crash dump"):
         fenced(case, policy("everyone", WAIT))
+
+
+def test_a_recovery_evacuates_a_host_that_dumps_and_the_dump_is_written_to_its_end() -> None:
+    recovery = Recovery("a", "b")
+    recovery.site.fencer = Dumping(recovery.site.bmc, [Rung("kdump", 300.0, orders=False, interval=5.0), BMC])
+    recovery.order("power")  # what ran there is over; what writes the dump is no part of the simulated world
+    recovery.run(policy("everyone", EVACUATE))
+    assert recovery.results() == {"a": "recovered", "b": "recovered"}
+    assert "dead is off: kdump:listener says message of 10.0.0.7" in recovery.told()
+    assert recovery.seconds() < ENDS
