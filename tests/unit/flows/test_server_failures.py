@@ -84,6 +84,18 @@ def test_one_that_nova_has_called_shut_off_by_then_is_started() -> None:
     assert (living.server("a").vm_state, runs(living)) == ("active", [ILL])
 
 
+def test_one_that_its_owner_has_stopped_since_it_crashed_stays_off() -> None:
+    living = crashed()
+    living.site.clock.wait(2)
+    with living.world.settled() as world:
+        actions.stop(world, living.server("a").id, by_owner=True)
+    living.site.clock.wait(30)
+    living.answer()
+    assert living.reason("a") == "its owner stopped it meanwhile"
+    assert verbs(living) == []
+    assert runs(living) == []
+
+
 def test_one_that_somebody_started_meanwhile_is_left_alone() -> None:
     living = crashed()
     with living.world.settled() as world:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from medevac.core.event import EventKind
-from medevac.flows.ports import Server
+from medevac.flows.ports import Server, Stop
 from medevac.workers.opinion import SYNC, Sign, Stand, of_nova
 
 AT = 1000.0
@@ -111,6 +111,19 @@ def test_a_stop_that_nova_wrote_by_itself_after_a_crash_is_told_from_an_owners(
 ) -> None:
     found = of_nova(sign(kind, cause), server(vm_state="stopped", power_state=4, updated_at=AT + after), AT + 90)
     assert found.stand is stand
+
+
+@pytest.mark.parametrize(
+    ("stop", "stand"),
+    [
+        pytest.param(Stop(AT + 15, by_user=True), Stand.DENIED, id="a user's"),
+        pytest.param(Stop(AT + 15, by_user=False), Stand.CONFIRMED, id="Nova's own"),
+        pytest.param(Stop(AT - 900, by_user=True), Stand.CONFIRMED, id="one of long before"),
+    ],
+)
+def test_whose_stop_it_was_decides_where_nova_keeps_it(stop: Stop, stand: Stand) -> None:
+    stopped = server(vm_state="stopped", power_state=4, updated_at=AT + 15)
+    assert of_nova(sign(), stopped, AT + 90, stop).stand is stand
 
 
 @pytest.mark.parametrize("kind", [EventKind.SERVER_CRASHED, EventKind.SERVER_HUNG, EventKind.SERVER_STOPPED])

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medevac.core.event import EventKind
-from medevac.flows.ports import Server
+from medevac.flows.ports import Server, Stop
 
 CLOCKS = 5.0
 """Seconds by which the clocks of two machines may differ."""
@@ -73,8 +73,11 @@ class Sign:
     """The fact `cause` of the event."""
 
 
-def of_nova(sign: Sign, server: Server | None, now: float) -> Opinion:
-    """Return what Nova says about *sign*; *server* is None when Nova knows no such server."""
+def of_nova(sign: Sign, server: Server | None, now: float, stop: Stop | None = None) -> Opinion:
+    """Return what Nova says about *sign*; *server* is None when Nova knows no such server.
+
+    *stop* is the newest order to stop it, where it is stopped: that says whether it was anybody's wish.
+    """
     if server is None:
         return denied("Nova knows no such server: it was deleted")
     if server.vm_state in _GONE:
@@ -85,7 +88,7 @@ def of_nova(sign: Sign, server: Server | None, now: float) -> Opinion:
     if server.task_state:
         return _busy(server, now)
     if server.vm_state == "stopped":
-        return _stopped(sign, server)
+        return _stopped(sign, server, stop)
     if server.vm_state in _WISHES:
         return denied(f"{server.name} is {server.vm_state}: {_WISHES[server.vm_state]}")
     if sign.kind in _ENDS and server.power_state == RUNNING and server.updated_at > sign.seen_at + CLOCKS:
@@ -104,7 +107,7 @@ def _busy(server: Server, now: float) -> Opinion:
     return unknown(f"Nova is busy with {server.name} (task {server.task_state})", now + TASK_POLL)
 
 
-def _stopped(sign: Sign, server: Server) -> Opinion:
+def _stopped(sign: Sign, server: Server, stop: Stop | None) -> Opinion:
     """Nova has it stopped.
 
     Some 15 s after a server has ended by itself Nova stops it in its database too: then it crashed all the same.  Of
@@ -112,6 +115,8 @@ def _stopped(sign: Sign, server: Server) -> Opinion:
     Earlier or later than that it was somebody's wish.
     """
     after = server.updated_at - sign.seen_at
+    if stop is not None and stop.by_user and stop.at > sign.seen_at - CLOCKS:
+        return denied(f"{server.name} was stopped through Nova since: somebody asked for it")
     first, last = SYNC
     ended = sign.kind is EventKind.SERVER_CRASHED or (sign.kind is EventKind.SERVER_STOPPED and sign.cause == "signal")
     if ended and (first <= after <= last or (sign.cause == HOST_FENCED and after <= CLOCKS)):

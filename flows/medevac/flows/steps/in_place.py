@@ -198,9 +198,18 @@ def owner_stopped(case: Case) -> End | None:
     """
     state = case.seen.vm_state
     by_us = case.killed and case.planned.vm_state != STOPPED
-    if state not in OWNER_STOPS or (state == STOPPED and (by_us or case.brief.failure == CRASHED)):
+    if state not in OWNER_STOPS:
         return None
+    if state == STOPPED and (by_us or case.brief.failure == CRASHED):
+        return _stopped_since(case)
     return left(f"it is {state}, as somebody wants it")
+
+
+def _stopped_since(case: Case) -> End | None:
+    stop = case.ports.cloud.last_stop(case.planned.id)
+    if stop is None or not stop.by_user or stop.at <= case.brief.opened_at:
+        return None
+    return left("its owner stopped it meanwhile")
 
 
 def works_already(case: Case) -> End | None:

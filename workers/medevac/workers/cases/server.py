@@ -92,7 +92,7 @@ class ServerCase:
             return denied("its hypervisor had restarted it already, so it runs; its failures were looked into")
         kind = EventKind(incident.failure)
         sign = Sign(kind, incident.host, incident.opened_at, incident.facts.get("cause", ""))
-        return of_nova(sign, self._desk.cloud.server(incident.subject.name), self._desk.clock.now())
+        return self._opinion(sign, incident.subject.name)
 
     def _known(self, told: Seen) -> Handled | None:
         """Settle what tells of a failure that has its incident already; None when it is a new one."""
@@ -134,13 +134,18 @@ class ServerCase:
 
     def _judge(self, told: Seen) -> Handled:
         """Ask Nova whether somebody wanted it; open the incident when nobody did."""
-        server = self._desk.cloud.server(told.subject.name)
-        opinion = of_nova(told.sign, server, self._desk.clock.now())
+        opinion = self._opinion(told.sign, told.subject.name)
         if opinion.stand is Stand.UNKNOWN:
             raise NotYetError(opinion.reason, opinion.due)
         if opinion.stand is Stand.DENIED:
             return self._desk.ignore(told.event, opinion.reason)
         return self._open_incident(told)
+
+    def _opinion(self, sign: Sign, server_id: str) -> Opinion:
+        cloud = self._desk.cloud
+        server = cloud.server(server_id)
+        is_stopped = server is not None and server.vm_state == "stopped"
+        return of_nova(sign, server, self._desk.clock.now(), cloud.last_stop(server_id) if is_stopped else None)
 
     def _open_incident(self, told: Seen, facts: dict[str, str] | None = None) -> Handled:
         service = self._desk.cloud.host_service(told.host)
