@@ -53,7 +53,8 @@ class Incident:
     policy_set: str = ""
     """Digest of the policy set that decided."""
     held_by: str = ""
-    """What holds it: evidence, breaker, storage, disarm, maintenance, cap, limit, operator, capacity or way-back.
+    """What holds it: evidence, breaker, storage, disarm, maintenance, cap, limit, operator, capacity, way-back
+    or failback.
 
     Empty: nothing does.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from kazoo.client import KazooClient
 
@@ -12,7 +13,6 @@ from medevac.workers.brakes import levels, marks, orders
 from medevac.workers.brakes.levels import Levels
 from medevac.workers.brakes.marks import Disarm, Maintenance, Mode
 from medevac.workers.brakes.orders import Order
-from medevac.workers.brakes.rules import clock
 
 SHOWN = 3
 """How many that one thing holds are told one by one."""
@@ -25,7 +25,11 @@ _RELEASES = {
     "limit": "medevac incident release {id} --why ...",
     "operator": "medevac incident release {id} --why ...",
     "capacity": "a host that comes back, or a reserved one",
+    "storage": "a server on that storage that runs again, or: medevac incident release {id} --why ...",
+    "way-back": "what its reason names; to have it looked at now: medevac incident release {id} --why ...",
+    "failback": "the window in which servers may go back",
 }
+_UNTOLD = "what its reason names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,17 @@ def look(client: KazooClient, incidents: Sequence[Incident], now: float) -> Brak
 
 
 def ending(until: float) -> str:
-    """Return when a mark ends."""
-    return f"until {clock(until)}" if until else "without an end"
+    """Return when a mark ends; it may be on another day."""
+    return f"until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%SZ}" if until else "without an end"
 
 
 def _held(incident: Incident) -> HeldOne:
-    hint = _RELEASES.get(incident.held_by, _RELEASES["evidence"]).format(id=incident.id)
-    return HeldOne(incident.id, incident.held_by, incident.reason, incident.again_at, hint)
+    return HeldOne(incident.id, incident.held_by, incident.reason, incident.again_at, set_going_by(incident))
+
+
+def set_going_by(incident: Incident) -> str:
+    """Return what sets a held *incident* going."""
+    return _RELEASES.get(incident.held_by, _UNTOLD).format(id=incident.id)
 
 
 def _on_hold(client: KazooClient, incident: Incident) -> HeldOne | None:

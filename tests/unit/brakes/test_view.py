@@ -1,0 +1,29 @@
+"""What people are told of what waits."""
+
+from __future__ import annotations
+
+import pytest
+
+from medevac.core.event import Subject, SubjectKind
+from medevac.core.incident import Incident, IncidentState
+from medevac.workers.brakes import view
+
+HOLDERS = ["evidence", "breaker", "storage", "disarm", "maintenance", "cap", "limit", "operator", "capacity"]
+HOLDERS += ["way-back", "failback"]
+
+
+def held(by: str) -> Incident:
+    subject = Subject(SubjectKind.HOST, "c1")
+    return Incident("host.down:c1:1", "host.down", subject, 1, 0.0, IncidentState.HELD, "x", held_by=by)
+
+
+@pytest.mark.parametrize("by", HOLDERS)
+def test_whatever_holds_an_incident_it_is_said_what_sets_it_going(by: str) -> None:
+    told = view.set_going_by(held(by))
+    assert told != view.set_going_by(held("something new"))
+    assert ("off" in told) == (by == "evidence")
+
+
+def test_an_end_names_its_day_since_it_may_not_be_today() -> None:
+    assert view.ending(1795395000.0) == "until 2026-11-23 00:50:00Z"
+    assert view.ending(0.0) == "without an end"
