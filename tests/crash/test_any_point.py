@@ -33,7 +33,7 @@ def refuse_to_fence(stage: Stage) -> None:
     stage.cloud.site.bmc(DEAD, "refuse")
 
 
-RECOVERY = Scenario(nothing, verdict.RECOVERED, least=130)
+RECOVERY = Scenario(nothing, verdict.RECOVERED, least=120)
 SLOWLY = Scenario(nothing, verdict.RECOVERED, least=20, evacuate_seconds=0.5, only=r" evacuate\b")
 UNDOING = Scenario(refuse_the_list_of_servers, verdict.UNDONE, least=80)
 HOLDING = Scenario(refuse_to_fence, verdict.HELD, least=30, settings=Settings(fence_timeout=0.5))

@@ -18,7 +18,7 @@ SAMPLE = 41
 IN_ORDER = Scenario(
     lambda _: None,
     verdict_flows.STARTED_IN_ORDER,
-    least=80,
+    least=65,
     cast=TIERS,
     comes_past=(r"os-start$",),
     span=("setdata plan RUNNING", "setdata evacuate:app SUCCESS"),
@@ -27,7 +27,7 @@ IN_ORDER = Scenario(
 TRIED_AGAIN = Scenario(
     refuse_claims,
     verdict_flows.TRIED_AGAIN,
-    least=400,
+    least=320,
     cast=CONTROLS,
     comes_past=(
         "join:everyone SUCCESS",
@@ -41,11 +41,11 @@ TRIED_AGAIN = Scenario(
 )
 PARTS = [
     *(
-        pytest.param(IN_ORDER, n, 2, id=f"held and started in order, {SAMPLE} of some 84 points, part {n + 1} of 2")
+        pytest.param(IN_ORDER, n, 2, id=f"held and started in order, {SAMPLE} of some 72 points, part {n + 1} of 2")
         for n in range(2)
     ),
     *(
-        pytest.param(TRIED_AGAIN, n, 2, id=f"rounds and alternatives, {SAMPLE} of some 420 points, part {n + 1} of 2")
+        pytest.param(TRIED_AGAIN, n, 2, id=f"rounds and alternatives, {SAMPLE} of some 344 points, part {n + 1} of 2")
         for n in range(2)
     ),
 ]

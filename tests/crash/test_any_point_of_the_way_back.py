@@ -67,7 +67,7 @@ def the_return_is_recovered(stage: Stage) -> Iterator[str]:
 WAY_BACK = Scenario(
     recover,
     (the_host_is_in_service_and_clean, the_return_is_recovered),
-    least=40,
+    least=25,
     settings=SETTINGS,
     cast=MOVED,
     comes_past=("return-clean SUCCESS", "return-enable SUCCESS", r"http PUT"),

@@ -96,6 +96,11 @@ def rich(answer: object) -> linear_flow.Flow:
     return linear_flow.Flow("rich").add(Step("before"), again, Step("after"))
 
 
+def side_by_side(specs: list[dict[str, Any]]) -> unordered_flow.Flow:
+    """Build a flow of steps that wait for nothing but themselves; each spec is Step's arguments."""
+    return unordered_flow.Flow("side by side").add(*[Step(**spec) for spec in specs])
+
+
 def with_ports() -> linear_flow.Flow:
     """Build a flow whose only step wants `ports`."""
     return linear_flow.Flow("ports").add(NeedsPorts(name="call", provides="answer"))

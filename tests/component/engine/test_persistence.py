@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -82,6 +83,30 @@ def writes_of_a_job_of_four_steps(kind: str, client: KazooClient, hosts: str) ->
 def test_ours_writes_a_record_only_when_there_is_news(zk: KazooClient, zk_hosts: str) -> None:
     # RUNNING and SUCCESS of the flow; RUNNING and SUCCESS of each step, which RUNNING of the flow has created.
     assert writes_of_a_job_of_four_steps("ours", zk, zk_hosts) == {"flow_details": [2], "atom_details": [2, 2, 2, 2]}
+
+
+def test_that_the_last_step_has_succeeded_is_one_write_with_what_follows(zk: KazooClient, zk_hosts: str) -> None:
+    writes_of_a_job_of_four_steps("ours", zk, zk_hosts)
+    folders = (f"{layout.BOOKS}/{name}" for name in ("flow_details", "atom_details"))
+    (flow,), atoms = ([zk.get(f"{folder}/{each}")[1].mzxid for each in zk.get_children(folder)] for folder in folders)
+    assert max(atoms) == flow
+
+
+def test_a_result_does_not_wait_for_a_step_beside_it_that_takes_long(
+    zk: KazooClient, zk_hosts: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    with conducting("ours", zk_hosts):
+        post(zk, "job", [{"name": "slow", "gate": str(gate)}, {"name": "quick"}], factory="side_by_side")
+        assert until(lambda: states_of_atoms(zk) == {"slow": "RUNNING", "quick": "SUCCESS"})
+        gate.touch()
+        assert until(lambda: zk.get_children(layout.BOARD) == [])
+
+
+def states_of_atoms(client: KazooClient) -> dict[str, str]:
+    folder = f"{layout.BOOKS}/atom_details"
+    found = [json.loads(client.get(f"{folder}/{each}")[0])["atom"] for each in client.get_children(folder)]
+    return {atom["name"]: atom["state"] for atom in found}
 
 
 def test_stock_writes_records_again_and_again(zk: KazooClient, zk_hosts: str) -> None:

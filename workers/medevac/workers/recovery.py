@@ -40,7 +40,7 @@ from medevac.workers.engine.outcome import Outcome, park_failures
 from medevac.workers.engine.posting import Posting, Priority, add_job
 from medevac.workers.guard import guarded
 from medevac.workers.prober import NetworkProber
-from medevac.workers.zookeeper import TransactionRefusedError, bounded
+from medevac.workers.zookeeper import TransactionRefusedError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -101,6 +101,7 @@ class FencedLogbook:
         self._begun_at = now()
         self._proven_at = 0.0
         self._intended: dict[str, list[float]] | None = None
+        self._last: incidents.Stored | None = None
 
     def assert_owned(self) -> None:
         """Raise ClaimLostError unless this process still owns the job, and the incident is not part of a greater one.
@@ -169,21 +170,20 @@ class FencedLogbook:
         """Store state, reason and report in one write."""
         ended = IncidentState(state)
         at = self._now() if ended.final else None
-        data = json.dumps(report, separators=(",", ":")).encode() if report else b""
-        known = until_answered(lambda: bounded(self._client.exists_async(layout.report(self._id)))) is not None
 
-        def also(transaction: TransactionRequest) -> None:
-            if data and known:
-                transaction.set_data(layout.report(self._id), data)
-            elif data:
-                transaction.create(layout.report(self._id), data)
+        def end(incident: Incident) -> Incident:
+            return replace(incident, state=ended, reason=reason, ended_at=at, held_by=held_by, again_at=again_at)
 
-        self._change(
-            lambda incident: replace(
-                incident, state=ended, reason=reason, ended_at=at, held_by=held_by, again_at=again_at
-            ),
-            also,
-        )
+        if not report:
+            self._change(end)
+            return
+        path, data = layout.report(self._id), json.dumps(report, separators=(",", ":")).encode()
+        try:
+            self._change(end, lambda transaction: transaction.create(path, data))
+        except TransactionRefusedError as error:
+            if error.path != path:
+                raise
+            self._change(end, lambda transaction: transaction.set_data(path, data))  # over an earlier attempt's
 
     def _read_intentions(self) -> dict[str, list[float]]:
         found: dict[str, list[float]] = {}
@@ -193,14 +193,18 @@ class FencedLogbook:
         return found
 
     def _read(self) -> incidents.Stored:
-        return until_answered(lambda: incidents.read(self._client, self._id))
+        self._last = until_answered(lambda: incidents.read(self._client, self._id))
+        return self._last
 
     def _change(
         self, change: Callable[[Incident], Incident], also: Callable[[TransactionRequest], None] = lambda _: None
     ) -> None:
-        """Write the changed incident; triage may add evidence at the same time, so a refused version is read again."""
+        """Write the changed incident; triage may add evidence at the same time, so a refused version is read again.
+
+        What was read last is good enough to begin with: ZooKeeper refuses it if anybody has written since.
+        """
         while True:
-            stored = self._read()
+            stored, self._last = self._last or self._read(), None
             if stored.incident.attempt != self._attempt:
                 message = f"{self._id} is being recovered by attempt {stored.incident.attempt} now"
                 raise ClaimLostError(message)

@@ -170,7 +170,7 @@ class Conductor(NonBlockingConductor):
         with contextlib.ExitStack() as stack:
             for listener in self._listeners_from_job(job, engine):
                 stack.enter_context(listener)
-            return self._run_engine(job, claim, engine)
+            return self._run_engine(job, claim, engine, backend)
 
     def _load_flow(self, job: BoardJob, backend: FencedBackend) -> FlowDetail:
         flow_id = job.details.get("flow_uuid")
@@ -184,11 +184,11 @@ class Conductor(NonBlockingConductor):
         store = {**(flow.meta or {}).get("store", {}), **job.details.get("store", {})}
         return engines.load_from_detail(flow, store=store, engine=self._engine, backend=backend, **self._engine_options)
 
-    def _run_engine(self, job: BoardJob, claim: Claim, engine: Engine) -> Outcome | GivenBack:
+    def _run_engine(self, job: BoardJob, claim: Claim, engine: Engine, backend: FencedBackend) -> Outcome | GivenBack:
         stopped_by: Exception | None = None
         raised: Exception | None = None
         try:
-            stopped_by = self._step_through(job, claim, engine)
+            stopped_by = self._step_through(job, claim, engine, backend)
             if isinstance(stopped_by, AbortJobError) and not claim.revoked.is_set():
                 revert(engine, stopped_by)
         except Exception as error:  # noqa: BLE001 - sorted out below, by what the engine has stored
@@ -207,12 +207,14 @@ class Conductor(NonBlockingConductor):
             raise trouble
         return outcomes.of_error(job, claim, trouble, state)
 
-    def _step_through(self, job: BoardJob, claim: Claim, engine: Engine) -> Exception | None:
+    def _step_through(self, job: BoardJob, claim: Claim, engine: Engine, backend: FencedBackend) -> Exception | None:
         """Run the engine; return what the hook raised if it stopped it, None otherwise."""
         self._notify("running_start", job, engine)
         stopped_by: Exception | None = None
         suspended = False
         for state in engine.run_iter():
+            if state == states.WAITING:
+                self._store_what_is_held(engine, backend)
             if suspended:
                 continue
             if state == states.SCHEDULING:
@@ -224,6 +226,12 @@ class Conductor(NonBlockingConductor):
                     engine.suspend()
         self._notify("running_end", job, engine)
         return stopped_by
+
+    def _store_what_is_held(self, engine: Engine, backend: FencedBackend) -> None:
+        """Store results that the beginning of a next step has not taken along: no next step has begun."""
+        # Fenced out, the engine goes on to its next write: leaving it here would leave its running steps alone.
+        with contextlib.suppress(FencedOutError), engine.storage.lock.write_lock():
+            backend.flush()
 
     def _ask_hook(self, job: BoardJob, claim: Claim) -> Exception | None:
         try:

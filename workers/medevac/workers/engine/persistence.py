@@ -2,7 +2,8 @@
 
 What it writes is what TaskFlow writes, in TaskFlow's format.  It leaves out what carries no news: reading before each
 write (a claim has a single writer), the automatic 0 % and 100 % progress marks, rewriting all atoms at every change of
-the flow's state, and everything before the engine says RUNNING (then one write stores it all).
+the flow's state, and everything before the engine says RUNNING (then one write stores it all).  That a step has
+succeeded is written together with the beginning of the next, unless the engine has to wait before that.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from medevac.workers.zookeeper import bounded
 PATIENCE = 30.0
 """Seconds for which a write is tried again while ZooKeeper is away; the worker usually ends itself sooner."""
 RETRY_DELAY = 0.2
+MOST_HELD = 100_000
+"""Bytes of results that are held back for the next write; what is larger is written at once."""
 
 _BEFORE_RUNNING = (None, states.PENDING, states.RESUMING, states.SUSPENDED)
 
@@ -51,6 +54,8 @@ class FencedBackend(ZkBackend):
         """What ZooKeeper holds, by path, as far as this claim has read or written it."""
         self.marks: dict[str, bytes] = {}
         """The last write of each atom without its progress, to tell automatic progress from news."""
+        self.held: dict[str, bytes] = {}
+        """What is to be written together with the next write, by path."""
         self.running = False
         """Whether the engine has said RUNNING."""
 
@@ -61,6 +66,11 @@ class FencedBackend(ZkBackend):
     def get_connection(self) -> FencedConnection:
         """Return a connection; it costs nothing."""
         return FencedConnection(self, self._client)
+
+    def flush(self) -> None:
+        """Write what is held back for the next write.  Raises as all writes do."""
+        if self.held:
+            self.get_connection().write({})
 
 
 class FencedConnection(ZkConnection):
@@ -137,7 +147,7 @@ class FencedConnection(ZkConnection):
             if atom_path not in backend.stored:
                 news[atom_path] = _dump(self._serialize(atom))
                 news[self._join_path(path, atom.uuid)] = b""
-        self._write(news)
+        self.write(news)
         return flow_detail
 
     def update_atom_details(self, atom_detail: models.AtomDetail, ignore_missing: bool = False) -> models.AtomDetail:  # noqa: ARG002, FBT001, FBT002 - TaskFlow's signature
@@ -150,7 +160,7 @@ class FencedConnection(ZkConnection):
         mark = _mark(document)
         automatic = (atom_detail.meta or {}).get("progress") in (None, 0.0, 1.0)
         if not (automatic and backend.marks.get(path) == mark):
-            self._write({path: _dump(document)})
+            self._write_soon(path, _dump(document), hold=_has_succeeded(atom_detail))
             backend.marks[path] = mark
         return atom_detail
 
@@ -164,12 +174,21 @@ class FencedConnection(ZkConnection):
         message = f"remove {book_uuid} with medevac.workers.engine.sweep.sweep"
         raise NotImplementedError(message)
 
-    def _write(self, news: dict[str, bytes]) -> None:
-        stored = self._backend.stored
-        changed = {path: data for path, data in news.items() if stored.get(path) != data}
+    def write(self, news: dict[str, bytes]) -> None:
+        """Write *news*, by path, and what was held back, in one transaction."""
+        stored, held = self._backend.stored, self._backend.held
+        changed = {path: data for path, data in {**held, **news}.items() if stored.get(path) != data}
         if changed:
             self._insist(changed)
             stored.update(changed)
+        held.clear()
+
+    def _write_soon(self, path: str, data: bytes, *, hold: bool) -> None:
+        held = self._backend.held
+        if hold and sum(map(len, held.values())) + len(data) <= MOST_HELD:
+            held[path] = data
+        else:
+            self.write({path: data})
 
     def _insist(self, changed: dict[str, bytes]) -> None:
         """Write *changed* in one fenced transaction; when its outcome is unknown look, and repeat what was not done."""
@@ -221,6 +240,10 @@ class FencedConnection(ZkConnection):
 def _dump(document: object) -> bytes:
     data: bytes = jsonutils.dump_as_bytes(document)
     return data
+
+
+def _has_succeeded(atom: models.AtomDetail) -> bool:
+    return isinstance(atom, models.TaskDetail) and atom.state == states.SUCCESS
 
 
 def _mark(document: dict[str, Any]) -> bytes:
