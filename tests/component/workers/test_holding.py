@@ -11,7 +11,7 @@ from medevac.core.event import EventKind
 from medevac.core.handled import Outcome
 from medevac.core.incident import Incident, IncidentState
 from medevac.flows.ports import HostService
-from medevac.sandbox.cloud.model import actions, machines
+from medevac.sandbox.cloud.model import actions, guests, machines
 from medevac.workers.brakes import orders
 from medevac.workers.brakes.orders import Given
 from medevac.workers.recovery import back_off
@@ -118,7 +118,21 @@ def test_a_server_that_its_owner_stopped_while_it_was_held_is_left_alone(bench: 
     bench.intake.reconsider()
     incident = bench.incident(incident_id)
     assert incident.state is IncidentState.IGNORED
-    assert "stopped by Nova" in incident.reason
+    assert "stopped through Nova since" in incident.reason
+    assert bench.jobs == 0
+
+
+def test_one_that_was_shut_down_from_inside_while_libvirt_forgot_why_is_left_alone_once_nova_has_noticed(
+    bench: Bench,
+) -> None:
+    brake = braked(bench, held(again_at=bench.now + 40))
+    with bench.site.world.settled() as world:
+        guests.shut_down(world, SERVERS[WEB])
+    incident_id = bench.settled(bench.server_event(EventKind.SERVER_STOPPED, cause="forgotten")).incident
+    brake.verdict = GO
+    bench.pass_time(41.0)
+    bench.intake.reconsider()
+    assert bench.incident(incident_id).state is IncidentState.IGNORED
     assert bench.jobs == 0
 
 

@@ -28,6 +28,8 @@ GRAVITY = (
 """From the least: a graver failure ends one that waits."""
 ENDS = (EventKind.SERVER_CRASHED, EventKind.SERVER_STOPPED)
 """What can befall one start of a server only once; it can hang, and lose its disk, again and again."""
+STOPPED_BY = ("signal", "migration", "forgotten")
+"""The causes with which libvirt tells that a server is off and cannot say why (docs/libvirt.md)."""
 UNTIL_ENDED = 2.0
 """Seconds until a further failure is looked at again that came while an earlier one is being recovered."""
 RESTARTED = "restarted"
@@ -90,8 +92,9 @@ class ServerCase:
         """Return what Nova says now about the failure of a held incident."""
         if RESTARTED in incident.facts:
             return denied("its hypervisor had restarted it already, so it runs; its failures were looked into")
-        kind = EventKind(incident.failure)
-        sign = Sign(kind, incident.host, incident.opened_at, incident.facts.get("cause", ""))
+        cause = incident.facts.get("cause", "")
+        kind = EventKind.SERVER_STOPPED if cause in STOPPED_BY else EventKind(incident.failure)
+        sign = Sign(kind, incident.host, incident.opened_at, cause)
         return self._opinion(sign, incident.subject.name)
 
     def _known(self, told: Seen) -> Handled | None:
