@@ -20,7 +20,7 @@ from medevac.core.errors import StoreUnreachableError
 from medevac.flows.caps import Caps
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer, Traffic
-from medevac.workers import places, roll
+from medevac.workers import places, roll, vital
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.cluster import word_of
 from medevac.workers.brakes.levels import Watch
@@ -44,7 +44,7 @@ from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, connect, di
 log = logging.getLogger(__name__)
 
 LOST = 75
-"""Exit code (EX_TEMPFAIL): ZooKeeper stayed away; the service manager starts the worker again, under a new name."""
+"""Exit code (EX_TEMPFAIL): ZooKeeper stayed away, or a part of the worker ended; the service manager starts another."""
 LOOK_EVERY = 2.0
 """Seconds between two looks at the policy files."""
 GRACE = 10.0
@@ -163,10 +163,10 @@ class Worker:
             ),
             rules=self._site.triage,
             notifier=AppriseNotifier(self._site.notify),
+            hypervisor=self._site.hypervisor.port(),
         )
         triage = Triage(client, Intake(desk), self.name)
-        thread = threading.Thread(target=triage.run, name="triage", daemon=True)
-        thread.start()
+        thread = vital.start("triage", triage.run, self._part_ended)
 
         rounds = self._start_rounds(client, triage)
         watch = Watch(client, self._cloud, self._clock, self._site.brakes, names)
@@ -221,14 +221,18 @@ class Worker:
             name=self.name,
         )
         orders.wake = conductor.waker.wake
-        thread = threading.Thread(target=conductor.run, name="conductor", daemon=True)
-        thread.start()
+        thread = vital.start("conductor", conductor.run, self._part_ended)
 
         def stop() -> None:
             conductor.stop()
             thread.join(GRACE)
 
         return stop
+
+    def _part_ended(self, sentence: str) -> None:
+        """End the process with a part that ended by itself: it would be told as working, and nothing would be done."""
+        if not self._stopping.is_set():
+            self._lost(sentence)
 
     def _lost(self, sentence: str) -> None:
         log.critical("worker %s ends: %s", self.name, sentence)
