@@ -105,14 +105,6 @@ class CarelessRecovery(Recovery):
         return {"ports": replace(ports, cloud=self.cloud, fencer=self.fencer, log=log)}
 
 
-class IgnoresTheClaim(StirredCrew):
-    """Works on after another has taken the job."""
-
-    def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
-        usual = super().recovery(stage, process, client)
-        return CarelessRecovery(**{name: getattr(usual, name) for name in usual.__dataclass_fields__})
-
-
 # -- what was done before
 
 
@@ -202,6 +194,14 @@ class IgnoresOrders(StirredCrew):
         return Deaf(client, self.cloud(stage, process), stage.loom, stage.ground.site.brakes, recovery)
 
 
+class IgnoresTheClaim(IgnoresOrders):
+    """Works on after another has taken the job; it hears no orders either, for they are heard through the claim."""
+
+    def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
+        usual = super().recovery(stage, process, client)
+        return CarelessRecovery(**{name: getattr(usual, name) for name in usual.__dataclass_fields__})
+
+
 class IgnoresDisarm(IgnoresOrders):
     """Begins recoveries where it was told to begin nothing."""
 
@@ -210,7 +210,7 @@ class IgnoresDisarm(IgnoresOrders):
         return NoBrakes()
 
 
-MUTANTS = (
+MUTANTS: tuple[type[StirredCrew], ...] = (
     SkipsTheEvidence,
     BelievesRumours,
     IgnoresTheClaim,

@@ -1,4 +1,4 @@
-"""Every guard is missed: workers that lack it break a rule in the scenario that is named here, and by some seed.
+"""Every guard is missed: without it a rule is broken in the scenario named here, or something happens that must not.
 
 The same scenarios break nothing with all guards in place: test_scenarios.py.
 """
@@ -9,11 +9,11 @@ import pytest
 
 from medevac.sandbox.scenarios.player import play_folder
 from medevac.sandbox.scenarios.seeds import StirredCrew, play_seed
-from tests.scenarios import mutants
-from tests.scenarios.mutants import MUTANTS
+from tests.scenarios import mutants, mutants_steps, mutants_triage
 from tests.scenarios.test_scenarios import HERE
 from tests.scenarios.test_seeds import SHELF
 
+MUTANTS = (*mutants.MUTANTS, *mutants_triage.MUTANTS, *mutants_steps.MUTANTS)
 CAUGHT = [
     (mutants.SkipsTheEvidence, "the-bmc-hangs", "while it runs on compute-1"),
     (mutants.SkipsTheEvidence, "a-host-that-is-cut-off-is-fenced-first", "while it runs on compute-1"),
@@ -26,8 +26,49 @@ CAUGHT = [
     (mutants.IgnoresOrders, "held-and-released", "although hold was ordered"),
     (mutants.IgnoresOrders, "aborted-in-the-middle", "although abort was ordered"),
     (mutants.IgnoresDisarm, "disarmed-and-armed-again", "although cloud is disarmed"),
+    (mutants_triage.IgnoresMaintenance, "a-planned-stop-looks-like-a-crash", "although compute-1 is in maintenance"),
+    (mutants_triage.IgnoresBlindness, "we-are-blind", "although no nova-scheduler is up"),
+    (mutants_triage.IgnoresStorms, "the-whole-zone-is-gone", "take_out compute-1"),
+    (mutants_triage.IgnoresCaps, "one-host-at-a-time", "worker-2  take_out compute-2"),
+    (mutants_triage.IgnoresLosses, "an-aggregate-has-lost-enough", "take_out compute-2"),
+    (mutants_triage.ClaimsWithoutALook, "disarmed-before-it-is-claimed", "although cloud is disarmed"),
+    (mutants_triage.IgnoresTheCeiling, "no-more-than-a-restart-is-allowed", "evacuate web-1"),
+    (mutants_triage.TouchesTheExcluded, "the-excluded-are-not-touched", "evacuate legacy"),
+    (mutants_triage.TakesDisksForShared, "a-local-disk-is-not-lost", "evacuate local"),
+    (mutants_triage.IgnoresLimits, "a-server-that-keeps-crashing", "server.crashed:web-1:4 is recovering"),
+    (mutants_triage.IgnoresAge, "an-alert-of-yesterday", "is recovering"),
+    (
+        mutants_triage.AsksNobodyAboutServers,
+        "an-owner-shut-it-down",
+        "is ordered to start",
+    ),
+    (mutants_triage.AsksNobodyAboutServices, "nova-hears-what-the-cluster-calls-dead", "set_enabled compute-1"),
+    (mutants_triage.TakesCopiesForNews, "a-copy-comes-when-the-host-is-back", ":2 is recovering"),
+    (mutants_triage.IgnoresReturns, "the-cluster-reaches-it-again", "is recovering"),
+    (mutants_triage.BelievesAnybodysFencing, "somebody-elses-fencing-failed", "is recovering"),
+    (mutants_steps.SeesNoReturn, "a-host-comes-back-in-the-middle", "was accepted while the first was being worked on"),
+    (mutants_steps.TrustsOneDevice, "a-device-lies", "while it runs on compute-1"),
+    (mutants_steps.BelievesTheKill, "nova-compute-and-libvirt-are-dead", "while it runs on compute-1"),
+    (mutants_steps.ForgetsIntentions, "held-as-a-server-is-killed", "should run, does not, and no incident says so"),
+    (mutants_steps.IgnoresTheCap, "evacuations-wait-for-room", "+0:05  worker-1  evacuate web-1"),
+    (mutants_steps.IgnoresGroups, "two-of-a-group-move-one-after-the-other", "+0:05  worker-1  evacuate db-1"),
+    (mutants_steps.IgnoresLocks, "an-owner-locks-while-it-waits", "+0:20  worker-1  evacuate web-3"),
+    (mutants_steps.StartsWhatItKilled, "what-was-stopped-stays-stopped-after-a-kill", "which its owner had stopped"),
+    (
+        mutants_steps.AdoptsWhatOthersDisabled,
+        "a-host-comes-back-and-an-operator-keeps-it",
+        "an operator had set disabled",
+    ),
+    (mutants_steps.LooksOnce, "an-operator-disables-it-while-nova-is-away", "an operator had set disabled_reason"),
+    (
+        mutants_steps.AdoptsTheForceDown,
+        "an-operators-force-down-outlives-the-way-back",
+        "an operator had set forced",
+    ),
+    (mutants_steps.ResetsWhatWorks, "a-server-that-works-is-not-reset", "reboot web-1"),
+    (mutants_steps.GoesOnWhenSuperseded, "the-host-dies-as-its-servers-are-killed", "+21:30  worker-1  kill compute-1"),
 ]
-"""A crew that lacks a guard, the scenario that shows it, and a part of what the witness says."""
+"""A crew that lacks a guard, the scenario that shows it, and what the witness says, or what must not be done."""
 SEEDS = [
     (mutants.SkipsTheEvidence, "6"),
     (mutants.BelievesRumours, "6"),
@@ -35,14 +76,16 @@ SEEDS = [
     (mutants.LosesEvents, "2"),
     (mutants.StartsWhatWasStopped, "8"),
 ]
-"""Seeds by which the same crews are caught, though nobody wrote a scenario for them."""
+"""Seeds by which crews are caught, though nobody wrote a scenario for them."""
 
 
 @pytest.mark.parametrize(("mutant", "scenario", "said"), CAUGHT, ids=lambda value: getattr(value, "__name__", None))
 def test_a_guard_that_is_missing_is_missed_in_a_scenario(mutant: type[StirredCrew], scenario: str, said: str) -> None:
+    usual = (HERE / scenario / "timeline.expect").read_text("utf-8")
     played = play_folder(HERE / scenario, crew=mutant())
 
-    assert any(said in violation for violation in played.violations), played.violations
+    assert said not in usual
+    assert any(said in line for line in (*played.violations, *played.timeline)), (played.violations, played.timeline)
 
 
 @pytest.mark.parametrize(("mutant", "seed"), SEEDS, ids=lambda value: getattr(value, "__name__", None))

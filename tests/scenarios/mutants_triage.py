@@ -1,0 +1,264 @@
+"""Mutants of triage and its brakes: crews whose leader lacks one guard each, as mutants.py has them of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+from kazoo.client import KazooClient
+
+from medevac.core.event import Event, EventKind
+from medevac.core.handled import Handled, Outcome
+from medevac.flows.plan import Settings
+from medevac.flows.policy.duration import Duration
+from medevac.flows.policy.language import Allow
+from medevac.flows.ports import Cloud, HostService, Server
+from medevac.sandbox.scenarios.process import Process
+from medevac.sandbox.scenarios.seeds import StirredCrew
+from medevac.sandbox.scenarios.stage import Stage
+from medevac.workers.brakes.judge import Brakes as RealBrakes
+from medevac.workers.brakes.obedience import Obedience
+from medevac.workers.desk import Desk
+from medevac.workers.engine.job import BoardJob
+from medevac.workers.intake import Intake
+from medevac.workers.names import HostNames
+from medevac.workers.recovery import Recovery
+from medevac.workers.site_brakes import BrakeSettings
+from medevac.workers.verdict import Brakes, Verdict
+from tests.scenarios.mutants import Around
+
+NEVER = Duration(10 * 365 * 86_400)
+MANY = 1000
+
+
+# -- brakes
+
+
+class LaxCrew(StirredCrew):
+    """Has brakes of the kind `brake`, with settings that `lax` has changed."""
+
+    brake: type[RealBrakes] = RealBrakes
+
+    def lax(self, settings: BrakeSettings) -> BrakeSettings:
+        return settings
+
+    def brakes(self, stage: Stage, process: Process, client: KazooClient, names: HostNames) -> Brakes:
+        settings = self.lax(stage.ground.site.brakes)
+        return self.brake(client, self.cloud(stage, process), stage.loom, settings, names)
+
+
+class Unannounced(RealBrakes):
+    def _announced(self, *_: Any) -> Verdict | None:
+        return None
+
+
+class IgnoresMaintenance(LaxCrew):
+    """Takes a planned stop for a crash."""
+
+    brake = Unannounced
+
+
+class Sighted(RealBrakes):
+    def _blind(self, *_: Any) -> Verdict | None:
+        return None
+
+
+class IgnoresBlindness(LaxCrew):
+    """Judges hosts while nobody can tell how they are."""
+
+    brake = Sighted
+
+
+class Calm(RealBrakes):
+    def _stormy(self, *_: Any) -> Verdict | None:
+        return None
+
+
+class IgnoresStorms(LaxCrew):
+    """Recovers whatever dies, however much of it."""
+
+    brake = Calm
+
+
+class IgnoresCaps(LaxCrew):
+    """Recovers as many hosts at once as there are."""
+
+    def lax(self, settings: BrakeSettings) -> BrakeSettings:
+        return replace(settings, hosts_at_once=MANY, per_minute=MANY)
+
+
+class IgnoresLosses(LaxCrew):
+    """Does not count what an aggregate may lose."""
+
+    def lax(self, settings: BrakeSettings) -> BrakeSettings:
+        return replace(settings, max_failures={})
+
+
+class Rash(Obedience):
+    """Hooks that look at no mark before a claim."""
+
+    def may_claim(self, job: BoardJob) -> bool:
+        del job
+        return True
+
+
+class ClaimsWithoutALook(StirredCrew):
+    """Begins what was let go before its place was disarmed."""
+
+    def obedience(self, stage: Stage, process: Process, client: KazooClient, recovery: Recovery) -> Obedience:
+        return Rash(client, self.cloud(stage, process), stage.loom, stage.ground.site.brakes, recovery)
+
+
+# -- what the site and the policies allow
+
+
+class LaxDesk(StirredCrew):
+    """Has a desk on which `lax` has changed something."""
+
+    def lax(self, desk: Desk) -> Desk:
+        return desk
+
+    def desk(self, stage: Stage, process: Process, client: KazooClient) -> Desk:
+        return self.lax(super().desk(stage, process, client))
+
+
+class LaxSite(LaxDesk):
+    """Tells flows of a site that allows more."""
+
+    more: dict[str, Any] = {}  # noqa: RUF012 - a constant of each subclass
+
+    def lax(self, desk: Desk) -> Desk:
+        settings: Settings = replace(desk.settings, **self.more)
+        return replace(desk, settings=settings)
+
+
+class IgnoresTheCeiling(LaxSite):
+    """Evacuates where no more than a restart is allowed."""
+
+    more = {"allow": Allow.REBUILD}  # noqa: RUF012 - as above
+
+
+class TouchesTheExcluded(LaxSite):
+    """Moves servers that are never to be touched."""
+
+    more = {"exclude": None}  # noqa: RUF012 - as above
+
+
+class TakesDisksForShared(LaxSite):
+    """Evacuates servers whose disks stay behind."""
+
+    more = {"shared_storage": ("*",)}  # noqa: RUF012 - as above
+
+
+class IgnoresLimits(LaxDesk):
+    """Recovers what fails again and again."""
+
+    def lax(self, desk: Desk) -> Desk:
+        return replace(desk, rules=replace(desk.rules, server_recoveries=MANY, host_recoveries=MANY))
+
+
+class IgnoresAge(LaxDesk):
+    """Takes yesterday's alert for news."""
+
+    def lax(self, desk: Desk) -> Desk:
+        return replace(desk, rules=replace(desk.rules, event_age=NEVER))
+
+
+# -- the second opinion
+
+
+class Yes(Around):
+    """A cloud that agrees with every alert about a server."""
+
+    def server(self, server_id: str) -> Server | None:
+        found: Server | None = self.port.server(server_id)
+        return found and replace(found, vm_state="active", task_state="")
+
+
+class AsksNobodyAboutServers(LaxDesk):
+    """Takes every server that ended for one that failed."""
+
+    def lax(self, desk: Desk) -> Desk:
+        return replace(desk, cloud=cast("Cloud", Yes(desk.cloud)))
+
+
+class Silent(Around):
+    """A cloud on which every nova-compute is down."""
+
+    def host_service(self, host: str) -> HostService | None:
+        found: HostService | None = self.port.host_service(host)
+        return found and replace(found, state="down")
+
+
+class AsksNobodyAboutServices(LaxDesk):
+    """Believes that nova-compute is down, though Nova hears it."""
+
+    def lax(self, desk: Desk) -> Desk:
+        return replace(desk, cloud=cast("Cloud", Silent(desk.cloud)))
+
+
+# -- what is known of a subject
+
+
+class Amnesiac(Intake):
+    """An intake to which whatever comes was seen just now."""
+
+    def handle(self, event: Event) -> Handled:
+        return super().handle(replace(event, seen_at=self._desk.clock.now()))
+
+
+class TakesCopiesForNews(StirredCrew):
+    """Opens another incident when a copy of an alert comes late."""
+
+    def intake(self, stage: Stage, process: Process, client: KazooClient) -> Intake:
+        return Amnesiac(self.desk(stage, process, client))
+
+
+class Gloomy(Intake):
+    """An intake that hears no good news."""
+
+    def handle(self, event: Event) -> Handled:
+        if event.kind is EventKind.HOST_MEMBER:
+            return self._desk.settle(event, Outcome.IGNORED, "good news is no news")
+        return super().handle(event)
+
+
+class IgnoresReturns(StirredCrew):
+    """Takes a host for dead that the cluster has reached again."""
+
+    def intake(self, stage: Stage, process: Process, client: KazooClient) -> Intake:
+        return Gloomy(self.desk(stage, process, client))
+
+
+class Gullible(Intake):
+    """An intake to which every fencing that failed was the cluster's own."""
+
+    def handle(self, event: Event) -> Handled:
+        return super().handle(replace(event, facts={**event.facts, "client": "pacemaker-controld.1"}))
+
+
+class BelievesAnybodysFencing(StirredCrew):
+    """Takes a host for dead because somebody tried to fence it."""
+
+    def intake(self, stage: Stage, process: Process, client: KazooClient) -> Intake:
+        return Gullible(self.desk(stage, process, client))
+
+
+MUTANTS: tuple[type[StirredCrew], ...] = (
+    IgnoresMaintenance,
+    IgnoresBlindness,
+    IgnoresStorms,
+    IgnoresCaps,
+    IgnoresLosses,
+    ClaimsWithoutALook,
+    IgnoresTheCeiling,
+    TouchesTheExcluded,
+    TakesDisksForShared,
+    IgnoresLimits,
+    IgnoresAge,
+    AsksNobodyAboutServers,
+    AsksNobodyAboutServices,
+    TakesCopiesForNews,
+    IgnoresReturns,
+    BelievesAnybodysFencing,
+)
