@@ -14,7 +14,7 @@ from medevac.core.errors import HypervisorUnavailableError
 from medevac.core.evidence import FenceEvidence
 from medevac.flows.guests import Activity, KillProof
 from medevac.flows.policy.words import HOST_UP
-from medevac.flows.ports import Cloud, Fencer, HostService, Ports, Server, ServerGroup
+from medevac.flows.ports import Cloud, Fencer, HostService, Migration, Ports, Server, ServerGroup
 from medevac.flows.returning import mark
 from medevac.flows.rung import Rung
 from medevac.sandbox.fencer import FakeFencer
