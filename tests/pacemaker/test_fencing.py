@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from medevac.core.errors import FencingError
+from medevac.core.evidence import REBOOT, FenceEvidence
+from medevac.core.wire import from_plain
+from medevac.flows.brief import Brief
+from medevac.flows.plan import Settings
+from medevac.flows.ports import Ports
 from medevac.flows.rung import Answer, Case
+from medevac.flows.steps.fence import Fence
+from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
+from medevac.sandbox.fakes import FakeSite
+from medevac.workers.fencing.device import FenceDevice
+from medevac.workers.fencing.fencer import LadderFencer, agent_step
 from medevac.workers.fencing.pacemaker import Cluster as Reached
 from medevac.workers.fencing.pacemaker import EvidenceMeans, PacemakerMeans
-from tests.pacemaker.cluster import Cluster, slowly_until
+from medevac.workers.worker import SystemClock
+from tests.fixtures.waiting import until
+from tests.pacemaker.cluster import HOST, Cluster, slowly_until
 
 pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
 
@@ -65,6 +79,50 @@ def test_the_clusters_own_fencing_is_evidence_until_the_host_is_back(whole: Clus
     assert (answer.evidence, answer.words) == (None, "Pacemaker reaches it: it is online")
     later = case(OFF)
     assert means.look(later).evidence is None
+
+
+def test_a_host_that_pacemaker_reboots_is_switched_off_before_it_is_back_and_stays_off(
+    whole: Cluster, tmp_path: Path
+) -> None:
+    case = Rebooted(whole, tmp_path)
+    whole.kill(BACK, "pacemaker-remot")
+    assert slowly_until(lambda: case.told_of_reboot(reached(whole)), 90), "Pacemaker has not fenced it"
+    evidence = case.fence()
+    assert (evidence.source, evidence.action) == ("agent:fence_medevac_test", "off")
+    assert not whole.is_on(BACK)
+    orders = len(whole.bmc.asked)
+    # Not what Pacemaker says: while it tries to reach the host again, it calls it online now and then.
+    assert not until(lambda: whole.is_on(BACK), 12.0), "somebody has switched it on again"
+    assert len(whole.bmc.asked) == orders
+
+
+class Rebooted:
+    """The incident of a host that dies, the alert's evidence that it was fenced, and a ladder that keeps it off."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._opened_at = time.time()
+        self._site = FakeSite(SiteSpec((HostSpec(BACK),)))
+        agent = folder / "fence_medevac_test"
+        agent.write_text(f"#!/bin/sh\nMEDEVAC_TEST_BMC={cluster.folder}/bmc.sock exec {HOST}/sbin/fence_medevac_test\n")
+        agent.chmod(0o755)
+        device = FenceDevice(str(agent), ALL, terse=True)
+        step = agent_step(device, device.name, times=2)
+        self._fencer = LadderFencer([replace(step, rung=replace(step.rung, keeps_off=True))])
+
+    def told_of_reboot(self, cluster: Reached) -> bool:
+        """Store what the alert says, once Pacemaker's history has it."""
+        fencings = cluster.status().fencings
+        ours = [f for f in fencings if f.target == BACK and f.success and f.completed >= self._opened_at - 1]
+        for fencing in ours[:1]:
+            assert fencing.action == REBOOT
+            self._site.log.add_evidence(FenceEvidence(BACK, fencing.completed, "pacemaker", fencing.action, "OK"))
+        return bool(ours)
+
+    def fence(self) -> FenceEvidence:
+        brief = Brief(f"host.down:{BACK}:1", "host.down", BACK, self._opened_at, Settings(fence_timeout=30.0))
+        site = self._site
+        ports = Ports(site.cloud, self._fencer, SystemClock(), site.log, site.prober, site.notifier)
+        return from_plain(FenceEvidence, Fence(brief).execute(ports=ports))
 
 
 def test_a_device_that_refuses_is_an_error_and_no_evidence_and_neither_is_a_humans_confirmation(whole: Cluster) -> None:

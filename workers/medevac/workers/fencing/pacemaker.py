@@ -3,7 +3,7 @@
 Runs Pacemaker's own commands, here or through a command such as ssh that runs them on a cluster node.  Facts (measured
 on 2.1.5): `--history HOST` without --verbose shows the *oldest* success, so the whole history is read; `completed` is
 exact to the second; a fencing whose delegate is "a human" switched nothing off; a node is unclean for as long as its
-fencing has not succeeded; a remote that is online again was powered on since.
+fencing has not succeeded; a remote that is online again was powered on since, or Pacemaker is only trying to reach it.
 """
 
 from __future__ import annotations
