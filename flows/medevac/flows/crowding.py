@@ -154,6 +154,12 @@ def merged(earlier: Sequence[Level], later: Sequence[Level]) -> tuple[Level, ...
     return tuple(level for _, level in sorted({**kept, **new}.items()))
 
 
+def limited(levels: Sequence[Level], most: float) -> tuple[Level, ...]:
+    """Return *levels* as if all of them stood on *most* ends at most."""
+    ends = sum(level.ends for level in levels)
+    return tuple(level.trusted(min(most / ends, 1.0)) for level in levels) if ends else ()
+
+
 def best(groups: Sequence[Sequence[Level]], most: int) -> int:
     """Return how many at once are best, *most* at most; each of *groups* is of times of one kind."""
     numbers = grid(most)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from medevac.flows.crowding import Level
+from medevac.flows.crowding import Level, limited
 
 TRUSTED = 5.0
 """Ends that all of it counts for at most: what is remembered is where to begin, and soon outvoted."""
@@ -28,11 +28,8 @@ class Learnt:
     def believed(self, now: float) -> tuple[Level, ...]:
         """Return what of it is still believed."""
         left = 0.5 ** (max(now - self.at, 0.0) / HALVES)
-        levels = [level for level in self.levels if _is_sound(level)]
-        ends = sum(level.ends for level in levels)
-        if left < FORGOTTEN or not ends:
-            return ()
-        return tuple(level.trusted(left * min(TRUSTED / ends, 1.0)) for level in levels)
+        levels = (level.trusted(left) for level in self.levels if _is_sound(level))
+        return limited(tuple(levels), TRUSTED * left) if left >= FORGOTTEN else ()
 
 
 def _is_sound(level: Level) -> bool:

@@ -1,9 +1,9 @@
 """Throttle: how many evacuations are under way at once, learnt from how long servers take.  A pure state machine.
 
 More at once is not faster everywhere: requests that Nova works on side by side see the same view of the hosts, conflict
-in Placement, and are tried again.  So one is asked for at first, and several times as many when a destination has taken
-it up: that comes long before it arrives, and comes late where they get in each other's way.  From then on arrivals say
-how many are best (medevac.flows.crowding); now and then a few more are tried, since clouds change.
+in Placement, and are tried again.  So few are asked for at first, and several times as many when destinations have
+taken them up: that comes long before they arrive, and comes late where they get in each other's way.  From then on
+arrivals say how many are best (medevac.flows.crowding); now and then a few more are tried, since clouds change.
 """
 
 from __future__ import annotations
@@ -11,17 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from medevac.flows.crowding import Level, Levels, best, merged
+from medevac.flows.crowding import Level, Levels, best, limited, merged
 
+START = 2
+"""How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
 GROW = 4
 """How many times as many are asked for as the one had beside it that was taken up, while nothing else is known."""
 LATER = 2
 """The same later, where a step too far is one of many servers that take long, and nobody is in a hurry to take it."""
 ENOUGH = 6
-"""Arrivals after which it does not matter any more how soon destinations took servers up."""
+"""Arrivals after which it matters little how soon destinations took servers up."""
+TRUSTED = 4.0
+"""As many arrivals as that counts for from then on."""
+REMEMBERED = 5.0
+"""As many arrivals as what was known before counts for at first..."""
+FADES = 20.0
+"""... and after so many new ones half of it."""
 REST = 10
-"""Arrivals, at least, between two tries of a little more; as many times as many, the more tries won nothing."""
+"""Arrivals between two tries of a little more; twice as many after one that won nothing."""
 LONGEST = 2
+"""As many times as many at most."""
 STUCK = 10.0
 """Seconds after which a server takes no place any more, for one that Nova forgot is not to hold up all others..."""
 TIMES = 4
@@ -55,7 +64,7 @@ class Throttle:
         self._looked_at = now
         self._area = 0.0
         self._since_try = 0
-        self._try = 0
+        self._trying = False
         self._patience = 1
         self._best: dict[int, int] = {}
 
@@ -73,9 +82,9 @@ class Throttle:
         """Return how many may be under way at once, *most* at most."""
         self._most = max(self._most, most)
         if self._allowed:
-            room = min(self._allowed, max(self.best(most), self._try))
+            room = min(self._allowed, self._wanted(most))
         else:
-            room = self.best(most) if self._before else 1 + sum(not asked.timed for asked in self._asked.values())
+            room = self.best(most) if self._before else START + sum(not asked.timed for asked in self._asked.values())
         return min(room + self._stuck(now), most)
 
     def _stuck(self, now: float) -> int:
@@ -86,10 +95,9 @@ class Throttle:
     def best(self, most: int) -> int:
         """Return how many at once are thought to be best, *most* at most."""
         if most not in self._best:
-            groups = [self._before, self._levels.all]
-            if self._opening:
-                groups.append(self._taken.all)
-            self._best[most] = best(groups, most)
+            taken = self._taken.all if self._opening else limited(self._taken.all, TRUSTED)
+            before = limited(self._before, REMEMBERED / (1 + self._levels.times / FADES))
+            self._best[most] = best([before, self._levels.all, taken], most)
         return self._best[most]
 
     @property
@@ -140,18 +148,21 @@ class Throttle:
         if ended:
             self._since_try += 1
             self._end_try(asked, before)
-        wanted = max(self.best(self._most), self._try)
         grown = asked.beside * (GROW if self._opening else LATER)
-        self._allowed = min(wanted, max(self._allowed or asked.beside, grown))
+        self._allowed = min(self._wanted(self._most), max(self._allowed or asked.beside, grown))
+
+    def _wanted(self, most: int) -> int:
+        """Return how many are best, or a little more where that is being tried."""
+        known = self.best(most)
+        return min(known + max(known // PART, 1), most) if self._trying else known
 
     def _end_try(self, asked: _Asked, before: int) -> None:
         """Try a little more from time to time, the less often the more tries have won nothing."""
-        if self._try and asked.beside >= self._try:
+        if self._trying and asked.beside >= self._wanted(self._most):
             self._patience = 1 if self.best(self._most) > before else min(self._patience * 2, LONGEST)
-            self._try, self._since_try = 0, 0
-        elif not self._try and self._since_try >= REST * self._patience:
-            known = self.best(self._most)
-            self._try = min(known + max(known // PART, 1), self._most)
+            self._trying, self._since_try = False, 0
+        elif self._since_try >= REST * self._patience:
+            self._trying = True
 
     def _pass(self, now: float) -> None:
         self._area += len(self._asked) * (now - self._looked_at)

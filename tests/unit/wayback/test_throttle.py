@@ -10,7 +10,7 @@ import pytest
 
 from medevac.flows.crowding import Level, best, merged
 from medevac.flows.learnt import Learnt
-from medevac.flows.throttle import GROW, STUCK, Throttle
+from medevac.flows.throttle import GROW, START, STUCK, Throttle
 
 MOST = 20
 UPTAKE = 0.1
@@ -165,15 +165,15 @@ def test_who_was_asked_for_by_somebody_else_takes_a_place_and_tells_no_time() ->
 def test_one_that_nova_forgot_holds_nobody_up() -> None:
     throttle = Throttle(0.0)
     throttle.asked("forgotten", 0.0)
-    assert throttle.window(MOST, 1.0) == 1
-    assert throttle.window(MOST, STUCK + 1.0) == 2
+    assert throttle.window(MOST, 1.0) == START
+    assert throttle.window(MOST, STUCK + 1.0) == START + 1
     assert throttle.window(1, STUCK + 1.0) == 1
 
 
 def test_whom_a_dead_worker_asked_for_does_not_hold_up_the_first_whose_time_is_taken() -> None:
     throttle = Throttle(0.0)
     throttle.asked("adopted", 0.0, timed=False)
-    assert throttle.window(MOST, 0.0) == 2
+    assert throttle.window(MOST, 0.0) == START + 1
 
 
 def level(beside: float, seconds: float, arrived: float = 4.0, failed: float = 0.0) -> Level:

@@ -11,6 +11,7 @@ from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import decode, encode
 from medevac.flows.crowding import Level
 from medevac.flows.learnt import HALVES, Learnt
+from medevac.flows.throttle import START
 from medevac.flows.traffic import SELDOM, Lane, Traffic
 
 MOST = 20
@@ -74,14 +75,14 @@ def drive(traffic: Traffic, servers: int, now: float = 1000.0, power: float = 0.
 
 def test_a_wave_begins_with_what_the_one_before_it_has_learnt() -> None:
     traffic = Traffic()
-    assert drive(traffic, 30)[0] == 1
+    assert drive(traffic, 30)[0] == START
     assert drive(traffic, 10)[0] == MOST
     traffic = Traffic()
     drive(traffic, 20, power=1.4)
     assert drive(traffic, 10, power=1.4)[0] == 1
 
 
-@pytest.mark.parametrize(("learnt", "window"), [(FLAT, MOST), (STEEP, 1), (None, 1)])
+@pytest.mark.parametrize(("learnt", "window"), [(FLAT, MOST), (STEEP, 1), (None, START)])
 def test_a_worker_begins_with_what_others_have_kept(learnt: Learnt | None, window: int) -> None:
     traffic = Traffic(Record(learnt))
     assert traffic.room(traffic.enter(200.0, MOST), 200.0) == window
