@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import distributions
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 from kazoo.client import KazooClient
@@ -103,6 +103,16 @@ def the_probe_of_networks_needs_no_more_and_that_of_guests_says_what_it_needs(fo
     assert (done.returncode, "pip install 'medevac[libvirt]'" in done.stderr) == (1, True), done
 
 
+def every_other_command_starts_and_the_listener_says_what_it_needs(_: Path) -> None:
+    commands = {point.name for point in distribution("medevac").entry_points} - {"medevac"}
+    assert commands >= {"medevac-alert", "medevac-libvirt", "medevac-probe", "medevac-webhook"}
+    for command in commands:
+        done = run(command, {"PATH": os.defpath}, "--help")
+        assert (done.returncode, done.stderr) == (0, ""), done
+    done = run("medevac-libvirt", {"PATH": os.defpath})
+    assert (done.returncode, "pip install 'medevac[libvirt]'" in done.stderr) == (1, True), done
+
+
 CHECKS: list[Callable[[Path], None]] = [
     nothing_else_is_installed,
     the_wheel_is_what_is_imported,
@@ -111,6 +121,7 @@ CHECKS: list[Callable[[Path], None]] = [
     the_command_line_says_what_to_install,
     the_webhook_needs_no_more,
     the_probe_of_networks_needs_no_more_and_that_of_guests_says_what_it_needs,
+    every_other_command_starts_and_the_listener_says_what_it_needs,
 ]
 
 
