@@ -167,9 +167,6 @@ class PointedFencer:
     def power_off(self, host: str) -> None:
         self._points.around("fencer power_off", lambda: self._fencer.power_off(host))
 
-    def can_fence(self, host: str) -> bool:
-        return self._fencer.can_fence(host)
-
     def ladder(self, host: str) -> tuple[Rung, ...]:
         return self._fencer.ladder(host)
 

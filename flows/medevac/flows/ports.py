@@ -179,11 +179,10 @@ class Cloud(Protocol):
     def live_migrate(self, server_id: str, host: str = "") -> None:
         """Move a server that is active or paused without stopping it, to *host*, or one that the scheduler chooses.
 
-        The scheduler has to find *host* fit too (2.30 on, without force).  Raises RefusedError where Nova knows no
-        such host.
-        os-migrateLive, 2.30 on, block migration as Nova finds it needed (2.25).  A destination that does not suit ends
-        in a migration in error, and the server stays where it is.  Raises ConflictError when its state or task does
-        not allow it; RefusedError when Nova sees that it cannot be moved.
+        The scheduler has to find *host* fit too (os-migrateLive, 2.30 on, without force); block migration as Nova finds
+        it needed (2.25).  A destination that does not suit ends in a migration in error, and the server stays where it
+        is.  Raises ConflictError when its state or task does not allow it; RefusedError when Nova sees that it cannot
+        be moved, or knows no such host.
         """
 
     def cold_migrate(self, server_id: str) -> None:
@@ -214,9 +213,6 @@ class Fencer(Protocol):
 
     def power_off(self, host: str) -> None:
         """Order the host's power off.  Raises FencingError when the device refuses or hangs; it may have worked."""
-
-    def can_fence(self, host: str) -> bool:
-        """Tell whether the site has a fence device for *host* at all; asks no device."""
 
     def ladder(self, host: str) -> tuple[Rung, ...]:
         """Return the ways to prove *host* off, in the order in which they are tried; asks none."""

@@ -33,10 +33,6 @@ class FakeFencer:
         self._command(host, "off", self.rungs[0])
         self._ordered.add(host)
 
-    def can_fence(self, host: str) -> bool:
-        """Tell whether the host has a BMC."""
-        return bool(self.ladder(host))
-
     def ladder(self, host: str) -> tuple[Rung, ...]:
         """Return the rungs, for hosts that there are."""
         return self.rungs if host in self.bmc.plugs() else ()

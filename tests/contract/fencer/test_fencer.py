@@ -14,9 +14,9 @@ from tests.contract.fencer.stage import Stage
 HOUR = 3600.0
 
 
-def test_a_host_with_a_device_can_be_fenced_and_another_cannot(stage: Stage) -> None:
-    assert stage.fencer.can_fence(stage.host)
-    assert not stage.fencer.can_fence("no-such-host")
+def test_a_host_with_a_device_has_a_ladder_and_another_has_none(stage: Stage) -> None:
+    assert stage.fencer.ladder(stage.host)
+    assert not stage.fencer.ladder("no-such-host")
 
 
 def test_a_host_that_is_on_gives_no_evidence(stage: Stage) -> None:

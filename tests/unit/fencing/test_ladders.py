@@ -9,7 +9,7 @@ import pytest
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.problems import ProblemsError
 from medevac.flows.rung import HEARTBEAT
-from medevac.workers.ladders import can_fence, fencer_of
+from medevac.workers.ladders import fencer_of
 from medevac.workers.site import read_site, review_site
 from medevac.workers.site_fencing import FenceRounds
 
@@ -37,7 +37,7 @@ def site_of(folder: Path, fencing: str, head: str = HEAD) -> Path:
 def test_the_examples_say_how_each_host_is_proven_off(host: str, names: list[str]) -> None:
     site = read_site(ROOT / "examples" / "fencing.yaml", {})
     assert [rung.name for rung in fencer_of(site).ladder(host)] == names
-    assert can_fence(site, host) == bool(names)
+    assert any(step.means.suffices for step in fencer_of(site).steps_of(host)) == bool(names)
 
 
 def test_the_example_has_no_problem_at_all() -> None:
@@ -101,7 +101,8 @@ def test_pacemaker_knows_hosts_by_its_own_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ladder", "able"), [("[human]", False), ("[{kdump: /x}]", False), ("[evidence]", True)])
 def test_a_ladder_of_waiting_and_people_alone_cannot_fence(tmp_path: Path, ladder: str, *, able: bool) -> None:
-    assert can_fence(read_site(site_of(tmp_path, f"  - {{hosts: a, ladder: {ladder}}}\n"), {}), "a") == able
+    site = read_site(site_of(tmp_path, f"  - {{hosts: a, ladder: {ladder}}}\n"), {})
+    assert any(step.means.suffices for step in fencer_of(site).steps_of("a")) == able
 
 
 def test_rounds_are_gone_every_hour_unless_the_site_says_otherwise(tmp_path: Path) -> None:

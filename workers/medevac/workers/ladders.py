@@ -43,11 +43,6 @@ def fencer_of(site: Site) -> LadderFencer:
     return LadderFencer(steps)
 
 
-def can_fence(site: Site, host: str) -> bool:
-    """Tell whether the ladder of *host* has a rung that can prove it off; a human's word alone is none."""
-    return any(step.means.suffices for step in fencer_of(site).steps_of(host))
-
-
 def _steps(entry: FenceDeviceSettings, cloud: str, name_of: Callable[[str], str], names: dict[str, int]) -> list[Step]:
     """Return the rungs of one entry, under names that no other entry has; *names* counts those that are taken."""
     own = {rung.name or rung.default_name: "" for rung in entry.rungs}

@@ -23,10 +23,6 @@ class LadderFencer:
         self._steps = tuple(steps)
         self._ordered: set[str] = set()
 
-    def can_fence(self, host: str) -> bool:
-        """Tell whether a rung covers *host*; asks none."""
-        return any(step.covers(host) for step in self._steps)
-
     def ladder(self, host: str) -> tuple[Rung, ...]:
         """Return the rungs of *host*."""
         return tuple(step.rung for step in self.steps_of(host))
