@@ -68,6 +68,21 @@ def test_a_returning_host_destroys_what_was_evacuated_and_completes_the_records(
     assert (pending.vm_state, pending.task_state) == ("error", None)
 
 
+def test_a_host_that_returns_without_its_network_cleans_up_when_it_has_it_again(town: Town) -> None:
+    server = town.server()
+    machines.cut_network(town.world, "h1")
+    town.lose()
+    record = town.evacuate(server)
+    town.passes(10.0)
+    machines.power_on(town.world, "h1")
+    town.passes(2.0)
+    assert record.status == "done"
+
+    machines.mend_network(town.world, "h1")
+
+    assert record.status == "completed"
+
+
 def test_a_returning_host_keeps_what_failed_to_be_evacuated(town: Town) -> None:
     server = town.server()
     town.lose()

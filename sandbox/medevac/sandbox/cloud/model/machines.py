@@ -22,7 +22,7 @@ def power_off(world: World, name: str, why: str = "the power was cut") -> None:
     if not host.powered:
         return
     host.stop_beating(world.now, world.settings.report_interval)
-    host.powered = host.compute_running = host.frozen = False
+    host.powered = host.compute_running = host.frozen = host.waits_for_network = False
     host.hanging.clear()
     host.libvirt = "down"
     guests.end_all(world, name, why)
@@ -53,17 +53,20 @@ def cut_network(world: World, name: str) -> None:
 
 
 def mend_network(world: World, name: str) -> None:
-    """Connect a host again; nova-compute is still the same process and cleans nothing up."""
+    """Connect a host again; a nova-compute that ran before is still the same process, and cleans nothing up."""
     host = world.host(name)
     host.reachable = True
-    _take_part(world, host)
+    if host.waits_for_network:
+        start_compute(world, name)
+    else:
+        _take_part(world, host)
 
 
 def kill_compute(world: World, name: str) -> None:
     """Kill nova-compute only: its guests run on."""
     host = world.host(name)
     host.stop_beating(world.now, world.settings.report_interval)
-    host.compute_running = host.frozen = False
+    host.compute_running = host.frozen = host.waits_for_network = False
     host.hanging.clear()
 
 
@@ -82,9 +85,15 @@ def thaw_compute(world: World, name: str) -> None:
 
 
 def start_compute(world: World, name: str) -> None:
-    """Start nova-compute: it destroys what was evacuated, then takes up its own servers (init_host)."""
+    """Start nova-compute: it destroys what was evacuated, then takes up its own servers (init_host).
+
+    All of that it learns from nova-conductor, so that on a host that is cut off it waits.
+    """
     host = world.host(name)
     if not host.powered or host.compute_running:
+        return
+    host.waits_for_network = not host.reachable
+    if host.waits_for_network:
         return
     host.compute_running = True
     host.compute_starts += 1
