@@ -31,18 +31,19 @@ group.add_command(ack)
 
 
 @group.command("list")
+@click.option("--open", "only_open", is_flag=True, help="Only those that are not over: recovering, or held.")
 @options.zookeeper
 @options.as_json
-def list_(zookeeper: str, as_json: bool) -> None:
+def list_(only_open: bool, zookeeper: str, as_json: bool) -> None:
     """List all incidents, oldest first."""
     with store(zookeeper) as client:
-        found = list(incidents.read_all(client))
+        found = [each for each in incidents.read_all(client) if not (only_open and each.state.final)]
         waiting = view.look(client, found, time.time()).by_incident
     if as_json:
         output.as_json(to_plain(found))
         return
     if not found:
-        click.echo("No incident is known.")
+        click.echo("No incident is open." if only_open else "No incident is known.")
         return
     rows = [(i.id, _state(i, waiting.get(i.id)), output.moment(i.opened_at), i.reason) for i in found]
     output.table(("INCIDENT", "STATE", "SEEN", "WHY"), rows)

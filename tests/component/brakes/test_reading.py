@@ -53,6 +53,18 @@ def test_an_incident_is_listed_and_shown(make_yard: MakeYard, capsys: pytest.Cap
     assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [INCIDENT]
 
 
+def test_incidents_that_are_over_can_be_left_out(make_yard: MakeYard, capsys: pytest.CaptureFixture[str]) -> None:
+    make_yard().lose(HOST, "az2-c1")
+    run(["incident", "abort", INCIDENT, "--why", "a drill"])
+    capsys.readouterr()
+    run(["incident", "list", "--open", "--json"])
+    assert [each["id"] for each in json.loads(capsys.readouterr().out)] == ["host.down:az2-c1:1"]
+    run(["incident", "abort", "host.down:az2-c1:1", "--why", "a drill"])
+    capsys.readouterr()
+    assert run(["incident", "list", "--open"]) == 0
+    assert capsys.readouterr().out == "No incident is open.\n"
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/../b", "/"])
 def test_what_can_be_no_name_of_an_incident_is_none(
     name: str, make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
