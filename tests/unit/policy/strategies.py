@@ -48,6 +48,7 @@ from medevac.flows.policy.language import (
     Verify,
     Wait,
     WaitFor,
+    WhileDumping,
 )
 from medevac.flows.policy.matching import ServerFacts, includes
 
@@ -113,7 +114,8 @@ def controls(depth: int) -> st.SearchStrategy[Step]:
 
 
 moving = st.builds(
-    lambda first, rest, deadline, ending: Flow((Fence(), Disable(), *first, *rest), deadline, ending),
+    lambda fence, first, rest, deadline, ending: Flow((fence, Disable(), *first, *rest), deadline, ending),
+    st.builds(Fence, while_dumping=st.none() | st.sampled_from(WhileDumping)),
     st.tuples(evacuations, verifications),
     st.lists(controls(2), max_size=2),
     deadlines,
