@@ -27,7 +27,7 @@ def test_a_quick_run_of_the_benchmark_prints_its_figures() -> None:
     assert [each["servers"] for each in found["recovery"]] == [1, 10]
     ten = found["recovery"][1]
     # Ten more than one call each: service, list, plan, looks, verify, and the conductor's share of a warm session.
-    # Five are asked for at first: what becomes of them says how many more at once (medevac.flows.throttle).
+    # Two are asked for at first: what becomes of them says how many more at once (medevac.flows.throttle).
     assert 1.0 <= ten["http_requests_per_server"] <= 2.9
     # Two of them look for an operator's hold or abort before a call that cannot be undone.
     assert 1.0 <= ten["zookeeper_operations_per_server"] <= 12.0
