@@ -19,6 +19,8 @@ class Brief:
     settings: Settings
     server: str = ""
     """The id of the server that failed; empty where a host did."""
+    cause: str = ""
+    """Why, in the word of the trigger (docs/libvirt.md); empty where it does not say."""
 
     @property
     def mark(self) -> str:

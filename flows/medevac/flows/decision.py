@@ -70,6 +70,7 @@ def brief_of(incident: Incident, service: HostService, settings: Settings) -> Br
         opened_at=incident.opened_at,
         settings=settings,
         server=incident.subject.name if incident.subject.kind is SubjectKind.SERVER else "",
+        cause=incident.facts.get("cause", ""),
     )
 
 

@@ -28,6 +28,8 @@ class PlannedServer:
     allowed_by: str = "the site file"
     unfit: str = ""
     """Why it is not evacuated, whatever its policy says; empty: it may be."""
+    stops: bool = False
+    """Its owner had ordered its stop, which a dead host does not carry out: it is stopped where it arrives."""
 
     @property
     def goes_with(self) -> str:
@@ -36,8 +38,8 @@ class PlannedServer:
 
     @property
     def wanted(self) -> str:
-        """Return the vm_state that it must arrive in: what was shut off arrives shut off."""
-        return "stopped" if self.vm_state == "stopped" else "active"
+        """Return the vm_state that it must end in: what was shut off, or was to be, is shut off."""
+        return "stopped" if self.vm_state == "stopped" or self.stops else "active"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ EVACUABLE = frozenset({"active", "stopped", "error"})
 
 OWNER_DELETES = frozenset({"deleting", "soft-deleting"})
 
+STOPPING = "powering-off"
+"""The task_state of a server whose stop somebody has ordered: on a dead host it stays so."""
+
 OWNER_STOPS = frozenset({"stopped", "paused", "suspended", "rescued", "shelved", "shelved_offloaded"})
 """The vm_states into which a server comes because somebody wants it so."""
 

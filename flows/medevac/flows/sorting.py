@@ -17,7 +17,7 @@ from medevac.flows.policy.matching import ServerFacts, asks_for, covers, matches
 from medevac.flows.policy.wishes import Owners, Wishes, lower_ceiling, lower_priority, picked, wishes_of
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Migration, Server
-from medevac.flows.selection import Ceiling, losses, why_left, why_left_alive
+from medevac.flows.selection import STOPPING, Ceiling, losses, why_left, why_left_alive
 
 SHORT_HISTORY = 100
 """Evacuation records of a host that are cheaper to list again than to leave out: that takes a second query a tick."""
@@ -184,6 +184,7 @@ def _planned(server: Server, policy: Policy) -> PlannedServer:
         policy=policy.name,
         vm_state=server.vm_state,
         locked=server.locked,
+        stops=server.task_state == STOPPING,
     )
 
 

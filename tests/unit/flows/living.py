@@ -43,6 +43,7 @@ class Living(Recovery):
 
     def __init__(self, failure: str, *servers: str, spares: Sequence[str] = SPARES, **states: str) -> None:
         self.failure = failure
+        self.facts: dict[str, str] = {}
         super().__init__(*servers, spares=spares, **states)
         self.history = Journalled(self.site)
         self.clock = side_by_side.SharedClock(self.site.clock)
@@ -71,7 +72,9 @@ class Living(Recovery):
         if self.failure in SERVER_FAILURES:
             subject = Subject(SubjectKind.SERVER, self.server(self.target).id)
         name = incident_id(self.failure, subject, 1)
-        incident = Incident(name, self.failure, subject, 1, START, IncidentState.RECOVERING, "", host=ILL)
+        incident = Incident(
+            name, self.failure, subject, 1, START, IncidentState.RECOVERING, "", host=ILL, facts=self.facts
+        )
         service = self.site.cloud.host_service(ILL)
         assert service is not None
         return decide(incident, service, PolicySet(policies, ""), settings)

@@ -96,6 +96,16 @@ def test_one_that_its_owner_has_stopped_since_it_crashed_stays_off() -> None:
     assert runs(living) == []
 
 
+@pytest.mark.parametrize("cause", ["forgotten", "migration"])
+def test_one_of_which_libvirt_cannot_say_why_it_is_off_stays_so_once_nova_has_shut_it_off(cause: str) -> None:
+    living = crashed()
+    living.facts = {"cause": cause}
+    living.site.clock.wait(30)
+    living.answer()
+    assert "it may well have been shut down from inside" in living.reason("a")
+    assert runs(living) == []
+
+
 def test_one_that_somebody_started_meanwhile_is_left_alone() -> None:
     living = crashed()
     with living.world.settled() as world:

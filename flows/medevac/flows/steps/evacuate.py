@@ -25,7 +25,7 @@ from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Ports, Server
-from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES
+from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES, STOPPING
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
 from medevac.flows.still_out import still_out
@@ -308,6 +308,8 @@ def _owner_took(planned: PlannedServer, seen: Server | None) -> str:
         return "it is not on the host any more: deleted, or moved by somebody else"
     if seen.task_state in OWNER_DELETES:
         return "its owner is deleting it"
+    if seen.task_state == STOPPING and not planned.stops:
+        return "its owner has ordered its stop meanwhile: it stays off where it is"
     if seen.locked and not planned.locked:
         return OWNER_LOCKED
     return ""

@@ -17,6 +17,8 @@ STOPPED = "stopped"
 ACTIVE = "active"
 POWERED = 1
 """Nova's power_state of a server that runs."""
+UNTOLD = ("forgotten", "migration")
+"""The causes of which libvirt cannot say whether it was a failure; Nova was asked while it still had it as active."""
 STILL_PACKETS = 2
 """A second: guests that hang are sent broadcasts all the same, and those are counted too."""
 PING = 5.0
@@ -206,6 +208,8 @@ def owner_stopped(case: Case) -> End | None:
 
 
 def _stopped_since(case: Case) -> End | None:
+    if case.brief.cause in UNTOLD and not case.killed:
+        return left("it is off, and shut off by Nova by now: it may well have been shut down from inside")
     stop = case.ports.cloud.last_stop(case.planned.id)
     if stop is None or not stop.by_user or stop.at <= case.brief.opened_at:
         return None

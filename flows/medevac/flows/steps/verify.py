@@ -60,7 +60,7 @@ class Verify(Step):
         return inspection.close(self._within)
 
     def _stop_what_was_stopped(self, ports: Ports, inspection: _Inspection) -> None:
-        """Shut off what had been shut off: evacuated out of ERROR it arrives running, against its owner's will."""
+        """Shut off what was to be off: evacuated out of ERROR, or while a stop waits, it arrives running."""
         for server in inspection.take_wrongly_running():
             ports.log.assert_owned()
             try:
@@ -70,7 +70,8 @@ class Verify(Step):
             except CloudError as error:
                 self.say(ports, f"{server.name} could not be shut off again: {error}", server.id)
             else:
-                self.say(ports, f"{server.name} had been shut off before the failure: shut off again", server.id)
+                why = "its owner had ordered its stop" if server.stops else "had been shut off before the failure"
+                self.say(ports, f"{server.name}: {why}: shut off {'here' if server.stops else 'again'}", server.id)
 
     def _tell(self, ports: Ports, verdicts: tuple[Verdict, ...]) -> None:
         if not verdicts:
@@ -121,7 +122,7 @@ class _Inspection:
 
     def _judge(self, outcome: Outcome, server: Server, now: float) -> None:
         planned = self._planned[outcome.id]
-        wanted = "active" if self._expect == "active" else planned.wanted
+        wanted = "active" if self._expect == "active" and not planned.stops else planned.wanted
         if server.vm_state == "deleted":
             self._close(outcome, "its owner deleted it meanwhile", server.host)
         elif server.host == self._source:
@@ -135,7 +136,8 @@ class _Inspection:
             self._close(outcome, f"it is in ERROR on {server.host}: {server.fault or 'no fault is given'}", server.host)
         else:
             self._missing[outcome.id] = f"it is {server.vm_state} and should be {wanted}"
-            if wanted == "stopped" and outcome.attempts > 1 and outcome.id not in self._stopped:
+            runs_against_its_owner = planned.stops or outcome.attempts > 1
+            if wanted == "stopped" and runs_against_its_owner and outcome.id not in self._stopped:
                 self._wrongly_running.append(planned)
 
     def _close(self, outcome: Outcome, reason: str, host: str, back_at: float | None = None) -> None:

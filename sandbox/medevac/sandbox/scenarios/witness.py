@@ -294,19 +294,17 @@ class Witness:
             for incident in self.incidents()
             if host in (incident.subject.name, incident.host) or server_id == incident.subject.name
         ]
-        if any(incident.state is not IncidentState.RECOVERED for incident in told) or self._was_ignored(
-            {host, server_id}
-        ):
+        if any(incident.state is not IncidentState.RECOVERED for incident in told) or self._was_ignored(server_id):
             return
         rows = [row for incident in self.incidents() for row in self._rows(incident.id) if row.get("id") == server_id]
         if not any(row.get("result") != "recovered" for row in rows):
             self._break(f"{name} should run, does not, and no incident says so")
 
-    def _was_ignored(self, subjects: set[str | None]) -> bool:
-        """Tell whether an event about one of *subjects* was settled with a reason for which nothing is done."""
+    def _was_ignored(self, server_id: str) -> bool:
+        """Tell whether an event about the server itself was settled with a reason for which nothing is done."""
         for name in self._stage.names(layout.HANDLED):
             handled = decode(Handled, self._stage.read(layout.handled(name)) or b"", name)
-            if handled.event.subject.name in subjects and handled.outcome is Outcome.IGNORED:
+            if handled.event.subject.name == server_id and handled.outcome is Outcome.IGNORED:
                 return True
         return False
 
