@@ -28,12 +28,15 @@ from medevac.core.event import Event, EventKind, Subject, SubjectKind, new_event
 from medevac.core.wire import encode
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.processes import Child
 from medevac.sandbox.site import Plan, SandboxSite
 from medevac.workers import incidents
 from medevac.workers.zookeeper import bounded
 
 SIZES = (1, 10, 50, 100, 500)
 DEADLINE = 300.0
+SERVERS_BESIDE = 10
+"""Servers of each host that stands beside."""
 _FENCED = {"action": "off", "by": "node2", "result": "OK"}
 
 
@@ -47,17 +50,22 @@ class Figures:
     zookeeper_operations: int
     resident_mb: float
     """Of the conductor, when it was over."""
+    cpu_seconds: float
+    """That triage and the conductor were computing; other than *seconds*, it hardly depends on the machine's load."""
 
 
 def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     sizes = [size for size in SIZES if size <= arguments.largest]
-    with SandboxSite(_plan(sizes, arguments.events)) as site:
+    plan = _plan(sizes, arguments.events, arguments.hosts)
+    with SandboxSite(plan) as site:
         found = {
             "machine": _machine(),
+            "hosts": len(plan.cloud.hosts),
             "event_to_fence_ms": _latencies(site, arguments.events),
             "recovery": [_compared(site, size) for size in sizes],
+            "triage_resident_mb": _resident(site.triages[0]),
         }
     print(json.dumps(found, indent=2))
 
@@ -66,6 +74,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=30, help="how often event to fence is measured")
     parser.add_argument("--largest", type=int, default=SIZES[-1], help="most servers on the host")
+    parser.add_argument(
+        "--hosts", type=int, default=0, help="hosts beside, of ten servers each: how large the cloud is"
+    )
     parser.add_argument("--quick", action="store_true", help="a smoke run: few events, few servers")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -73,10 +84,15 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _plan(sizes: Sequence[int], events: int) -> Plan:
+def _plan(sizes: Sequence[int], events: int, beside: int) -> Plan:
     hosts = [_roomy("spare-1"), _roomy("spare-2")]
     hosts += [HostSpec(f"fence-{number}") for number in range(events)]
-    servers = []
+    hosts += [_roomy(f"beside-{number}") for number in range(beside)]
+    servers = [
+        ServerSpec(f"beside-{host}-{number}", f"beside-{host}")
+        for host in range(beside)
+        for number in range(SERVERS_BESIDE)
+    ]
     for who in ("warm", "ours", "bare"):
         for size in sizes if who != "warm" else (5,):
             host = f"{who}-{size}"
@@ -131,6 +147,7 @@ def _compared(site: SandboxSite, size: int) -> Mapping[str, object]:
         "ms_per_server": round(1000 * ours.seconds / size, 1),
         "http_requests_per_server": round(ours.http_requests / size, 2),
         "zookeeper_operations_per_server": round(ours.zookeeper_operations / size, 2),
+        "cpu_ms_per_server": round(1000 * ours.cpu_seconds / size, 1),
         "conductor_resident_mb": ours.resident_mb,
         "bare_seconds": round(lower["seconds"], 3),
         "bare_http_requests_per_server": round(lower["http_requests"] / size, 2),
@@ -143,7 +160,7 @@ def _ours(site: SandboxSite, size: int) -> Figures:
         _recover(site, "warm-5", EventKind.HOST_FENCED)  # the first recovery of a process loads what it needs
     site.cloud.host("power-off", f"ours-{size}")
     site.cloud.reset_requests()
-    operations = site.zookeeper.packets()
+    operations, computed = site.zookeeper.packets(), _computed(site)
     report, looks = _recover(site, f"ours-{size}", EventKind.HOST_FENCED)
     assert report["state"] == "recovered", report["reason"]
     return Figures(
@@ -151,7 +168,8 @@ def _ours(site: SandboxSite, size: int) -> Figures:
         seconds=report["ended_at"] - report["opened_at"],
         http_requests=sum(site.cloud.requests().values()),
         zookeeper_operations=site.zookeeper.packets() - operations - looks,
-        resident_mb=_resident(site),
+        resident_mb=_resident(site.conductors[0]),
+        cpu_seconds=_computed(site) - computed,
     )
 
 
@@ -189,9 +207,15 @@ def _recover(site: SandboxSite, host: str, kind: EventKind) -> tuple[Mapping[str
     return incidents.report(site.client, incident) or {}, next(looks)
 
 
-def _resident(site: SandboxSite) -> float:
-    """Return the resident memory of the conductor, in MB."""
-    return round(float(psutil.Process(site.conductors[0].pid).memory_info().rss) / 1e6, 1)
+def _computed(site: SandboxSite) -> float:
+    """Return for how many seconds the workers have computed since they were started."""
+    times = [psutil.Process(worker.pid).cpu_times() for worker in site.workers]
+    return float(sum(each.user + each.system for each in times))
+
+
+def _resident(worker: Child) -> float:
+    """Return the resident memory of a worker, in MB."""
+    return round(float(psutil.Process(worker.pid).memory_info().rss) / 1e6, 1)
 
 
 if __name__ == "__main__":
