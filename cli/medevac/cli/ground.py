@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from medevac.cli import silence
 from medevac.core.errors import NotFoundError
 from medevac.flows.dumping import DumpWord
 from medevac.flows.policy.language import FAILURES, HOST_DOWN, Policy, PolicySet
@@ -73,6 +74,7 @@ def ground(site_file: Path | None, policies: Path | None, failure: str) -> Itera
 
     Raises ProblemsError for files with errors, CloudNotConfiguredError when the cloud is not described.
     """
+    silence.keep()
     site = read_site(site_file)
     found: PolicySet = read_policies(policies or site.policies)
     session = open_session(site.cloud or None)

@@ -30,8 +30,13 @@ def say(text: str, indent: int = 0) -> None:
 
 def complain(text: str) -> None:
     """Print what is wrong to standard error, as `say` does; of several lines each stays as it is."""
+    remark(f"medevac: {text}")
+
+
+def remark(text: str) -> None:
+    """Print to standard error what a program that reads our output need not know."""
     width = None if "\n" in text else _width(sys.stderr)
-    click.echo("\n".join(hung("", f"medevac: {text}", width)), err=True)
+    click.echo("\n".join(hung("", text, width)), err=True)
 
 
 def entry(head: str, text: str) -> None:

@@ -6,8 +6,7 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
+from medevac.cli import output, silence
 from medevac.core.errors import MedevacError
 from medevac.workers.brakes import domains
 from medevac.workers.brakes.marks import Place
@@ -22,11 +21,12 @@ class NoSuchPlaceError(MedevacError):
 
 def check(scope: str, site_file: Path | None) -> None:
     """Raise NoSuchPlaceError when *scope* covers no host; say so where it cannot be told, which stops nobody."""
+    silence.keep()
     try:
         known = _places(site_file)
     except MedevacError as error:
         said = str(error).partition("\n")[0]
-        click.echo(f"Whether there is any host in {scope} was not checked: {said}", err=True)
+        output.remark(f"Whether there is any host in {scope} was not checked: {said}")
         return
     if not any(place.within(scope) for place in known):
         raise NoSuchPlaceError(_unknown(scope, known))

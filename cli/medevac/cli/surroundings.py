@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from medevac.cli import silence
 from medevac.flows.policy.binding import Path as Where
 from medevac.flows.policy.checks_names import Names, SiteWords, check_names, check_site_words
 from medevac.flows.policy.document import Entries, Items, Node, compose
@@ -45,6 +46,7 @@ def look_around(drafts: Sequence[Draft], site_file: Path | None, *, cloud: bool)
 
 
 def _names(drafts: Iterable[Draft], site: Site | None) -> Names:
+    silence.keep()
     session = open_session((site.cloud or None) if site else None)
     try:
         return read_names(session, servers=any(_names_servers(draft) for draft in drafts))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator
 
 from kazoo.client import KazooClient
 
+from medevac.cli import silence
 from medevac.workers.zookeeper import connect, disconnect, ensure_layout
 
 PATIENCE = 10.0
@@ -17,8 +17,7 @@ PATIENCE = 10.0
 @contextlib.contextmanager
 def store(hosts: str) -> Iterator[KazooClient]:
     """Give a client for the time of a command; raise StoreUnreachableError when there is no answer."""
-    # Our own sentence says it once; kazoo would repeat every attempt on the terminal.
-    logging.getLogger("kazoo").setLevel(logging.CRITICAL + 1)
+    silence.keep()
     client = connect(hosts, start_timeout=PATIENCE)
     try:
         ensure_layout(client)

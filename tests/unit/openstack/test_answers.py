@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from keystoneauth1 import exceptions as keystone
 
 from medevac.core.errors import (
     CloudError,
@@ -12,6 +13,7 @@ from medevac.core.errors import (
     OutcomeUnknownError,
     RefusedError,
 )
+from medevac.workers.openstack.answers import answered
 from tests.unit.openstack.conftest import DEAD, EVACUATE, Place
 
 ACTION = "/action$"
@@ -128,3 +130,14 @@ def test_no_message_contains_the_token(place: Place) -> None:
         with pytest.raises(OutcomeUnknownError) as caught:
             place.cloud.evacuate(place.server_id)
         assert token not in str(caught.value)
+
+
+def test_a_cloud_that_is_not_there_is_told_without_the_objects_of_libraries() -> None:
+    error = keystone.DiscoveryFailure(
+        "Could not find versioned identity endpoints. Unable to establish connection to http://c/v3: "
+        "HTTPConnectionPool(host='c', port=80): Max retries exceeded (Caused by NewConnectionError(...))"
+    )
+    with pytest.raises(CloudUnavailableError) as raised, answered("ask"):
+        raise error
+    expected = "ask: Could not find versioned identity endpoints. Unable to establish connection to http://c/v3"
+    assert str(raised.value) == expected

@@ -32,6 +32,8 @@ _BY_STATUS: dict[int, type[CloudError]] = {
 }
 _NEVER_SENT = (wire.NewConnectionError, wire.ConnectTimeoutError, wire.ProxyError)
 """urllib3's failures of making a connection: of the request itself, no byte has left."""
+_OBJECT = ": HTTP"
+"""Where keystoneauth goes on with the repr of urllib3's object: HTTPConnectionPool(...)."""
 _LONGEST = 500
 """Characters of the cloud's own text that go into a message."""
 
@@ -57,7 +59,7 @@ def answered(doing: str, *, once: bool = False) -> Iterator[None]:
         raise CloudNotConfiguredError(f"{doing}: {error}. {CloudNotConfiguredError.__doc__}") from error
     except keystone.ClientException as error:
         # No endpoint in the catalog, versions not to be discovered: nothing was asked of Nova.
-        raise CloudUnavailableError(f"{doing}: {_short(str(error))}") from error
+        raise CloudUnavailableError(f"{doing}: {_short(str(error).partition(_OBJECT)[0])}") from error
 
 
 def never_sent(error: BaseException) -> bool:
@@ -76,7 +78,7 @@ def _root(error: BaseException) -> object:
 
 def _why(error: keystone.ConnectionError) -> str:
     """Return keystoneauth's sentence with urllib3's last words instead of its object's repr."""
-    sentence, _, rest = str(error).partition(": HTTP")
+    sentence, _, rest = str(error).partition(_OBJECT)
     last_words = str(_root(error)).rpartition("): ")[2] if rest else ""
     return _short(f"{sentence}: {last_words}" if last_words else sentence)
 
