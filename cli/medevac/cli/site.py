@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import math
+from collections.abc import Iterator, Sequence
 
 import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -13,12 +15,9 @@ from medevac.cli.site_fencing import fencing
 from medevac.cli.zookeeper import store
 from medevac.core.wire import to_plain
 from medevac.workers.brakes.levels import Levels
-from medevac.workers.brakes.view import BrakeView
+from medevac.workers.brakes.view import SHOWN, BrakeView, HeldOne
 from medevac.workers.fencing import rounds
 from medevac.workers.status import SiteStatus, look
-
-MOST_SHOWN = 10
-"""Rows of what is held: in a storm the rest says the same."""
 
 
 @click.group(cls=Group)
@@ -111,14 +110,21 @@ def _levels(registry: CollectorRegistry, found: Levels) -> None:
 
 
 def _held(found: BrakeView) -> None:
-    if not found.held:
+    if found.held:
+        rows = [row for each in found.by_holder.values() for row in _held_rows(each)]
+        output.table(("HELD", "BY", "LOOKED AT AGAIN", "SET GOING BY"), rows)
+        click.echo()
+
+
+def _held_rows(held: Sequence[HeldOne]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row for each, or one for all of many that one thing holds: a storm says the same of forty."""
+    if len(held) <= SHOWN:
+        yield from ((e.incident, e.held_by, output.moment(e.again_at or None), e.released_by) for e in held)
         return
-    shown = found.held[:MOST_SHOWN]
-    rows = [(e.incident, e.held_by, output.moment(e.again_at or None), e.released_by) for e in shown]
-    output.table(("HELD", "BY", "LOOKED AT AGAIN", "SET GOING BY"), rows)
-    if len(found.held) > len(shown):
-        click.echo(f"and {len(found.held) - len(shown)} more: medevac incident list")
-    click.echo()
+    first = min(held, key=lambda each: each.again_at or math.inf)
+    name = f"{first.incident} and {len(held) - 1} more"
+    hint = first.released_by.replace(first.incident, "ID")
+    yield name, first.held_by, output.moment(first.again_at or None), hint
 
 
 def _domains(found: Levels | None) -> None:

@@ -65,8 +65,8 @@ def test_of_many_that_a_storm_holds_the_first_is_told_and_the_rest_counted(
     shown = capsys.readouterr().out
     assert shown.count("is held by breaker:") == 1
     assert "PROBLEM: 11 more incidents are held by breaker: medevac incident list" in shown
-    assert shown.count("the end of the storm, or: medevac incident release") == 10
-    assert "and 2 more: medevac incident list" in shown
+    assert shown.count("the end of the storm, or: medevac incident release ID --why ...") == 1
+    assert " and 11 more  breaker  " in shown
 
 
 def test_a_calm_site_is_looked_at_seldom_and_a_stormy_one_until_it_is_calm(make_yard: MakeYard) -> None:

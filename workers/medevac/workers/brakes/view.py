@@ -61,6 +61,14 @@ class BrakeView:
         return {each.incident: each for each in self.held}
 
     @property
+    def by_holder(self) -> Mapping[str, Sequence[HeldOne]]:
+        """Return what waits, by what holds it."""
+        found: dict[str, list[HeldOne]] = {}
+        for each in self.held:
+            found.setdefault(each.held_by or "an older release", []).append(each)
+        return found
+
+    @property
     def problems(self) -> Iterable[str]:
         """Yield a sentence for everything that somebody should know who looks at the site."""
         for mark in self.disarms:
@@ -71,7 +79,7 @@ class BrakeView:
             )
         if self.levels is not None:
             yield from _stormy(self.levels)
-        yield from _waiting(self.held)
+        yield from _waiting(self)
 
 
 def _stormy(found: Levels) -> Iterator[str]:
@@ -82,16 +90,13 @@ def _stormy(found: Levels) -> Iterator[str]:
             yield f"{each} is {each.word}: {each.reason}"
 
 
-def _waiting(held: Sequence[HeldOne]) -> Iterator[str]:
+def _waiting(found: BrakeView) -> Iterator[str]:
     """Yield a sentence for each that waits; of many that one thing holds, the first, and how many more there are."""
-    by_holder: dict[str, list[HeldOne]] = {}
-    for each in held:
-        by_holder.setdefault(each.held_by or "an older release", []).append(each)
-    for holder, found in by_holder.items():
-        shown = found if len(found) <= SHOWN else found[:1]
+    for holder, held in found.by_holder.items():
+        shown = held if len(held) <= SHOWN else held[:1]
         yield from (f"{each.incident} is held by {holder}: {each.reason}" for each in shown)
-        if len(found) > len(shown):
-            yield f"{len(found) - len(shown)} more incidents are held by {holder}: medevac incident list"
+        if len(held) > len(shown):
+            yield f"{len(held) - len(shown)} more incidents are held by {holder}: medevac incident list"
 
 
 def look(client: KazooClient, incidents: Sequence[Incident], now: float) -> BrakeView:
