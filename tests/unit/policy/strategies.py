@@ -113,14 +113,18 @@ def controls(depth: int) -> st.SearchStrategy[Step]:
     )
 
 
-moving = st.builds(
-    lambda fence, first, rest, deadline, ending: Flow((fence, Disable(), *first, *rest), deadline, ending),
-    st.builds(Fence, while_dumping=st.none() | st.sampled_from(WhileDumping)),
-    st.tuples(evacuations, verifications),
-    st.lists(controls(2), max_size=2),
-    deadlines,
-    endings,
-)
+def moving(fences: st.SearchStrategy[Fence]) -> st.SearchStrategy[Flow]:
+    """Return flows that bring servers back from a host that is fenced."""
+    return st.builds(
+        lambda fence, first, rest, deadline, ending: Flow((fence, Disable(), *first, *rest), deadline, ending),
+        fences,
+        st.tuples(evacuations, verifications),
+        st.lists(controls(2), max_size=2),
+        deadlines,
+        endings,
+    )
+
+
 counted = {"at_most": st.integers(1, 1000), "within": durations(1, 604_800)}
 parallel = st.integers(1, 1000)
 told = st.builds(Page, text=texts) | st.builds(Wait, until=st.builds(TimeOfDay, st.integers(0, 23), st.integers(0, 59)))
@@ -152,6 +156,7 @@ def living(
 nothing: st.SearchStrategy[tuple[Step, ...]] = st.just(())
 restarting = (Disable(), RestartService(Service.LIBVIRT))
 answers_to = {
+    "host.down": moving(st.builds(Fence, while_dumping=st.none() | st.sampled_from(WhileDumping))),
     "nova-compute.down": living(told | awaited, first=(Disable(),), last=rescues | nothing),
     "libvirt.down": living(told | awaited, first=restarting, last=st.tuples(st.just(Fence()), evacuations) | nothing),
     **dict.fromkeys(
@@ -161,7 +166,7 @@ answers_to = {
     **dict.fromkeys(sorted(SERVER_FAILURES), living(told | moves | kills | in_place, last=nothing)),
 }
 leaving = st.builds(Leave, reason=texts).map(lambda leave: Flow((leave,)))
-flows = moving | leaving
+flows = moving(st.just(Fence())) | leaving
 readiness = st.sampled_from([Ready(), Ready(Readiness.GUEST)]) | st.integers(1, 65_535).map(
     lambda port: Ready(Readiness.PORT, port)
 )
