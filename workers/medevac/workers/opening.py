@@ -118,7 +118,7 @@ def add_again(desk: Desk, transaction: TransactionRequest, stored: incidents.Sto
 def supersede(desk: Desk, transaction: TransactionRequest, stored: incidents.Stored, by: str) -> None:
     """Add the end of an open incident that is part of something greater, or over.
 
-    A job of it that runs ends at its next step: see `FencedLogbook` in workers/recovery.py.
+    A job of it that runs ends at its next step: see `FencedLogbook` in workers/logbook.py.
     """
     end(desk, transaction, stored, IncidentState.SUPERSEDED, f"superseded by {by}")
 
