@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from medevac.flows.journey import ACCEPTED, CLEANED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
+from medevac.flows.journey import ACCEPTED, CLEANED, FAILED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
 from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns
@@ -133,6 +133,11 @@ class Wave:
         """Note that Nova accepted the call, or that its answer never came."""
         journey = self._journeys[server_id]
         journey.phase, journey.asked_at, journey.reason = Phase.ASKED, now, note
+
+    def failed_on(self, server_id: str) -> tuple[str, ...]:
+        """Return the hosts on which evacuations of the server have failed: something of it may run there."""
+        records = self._journeys[server_id].records
+        return tuple(sorted({each.destination for each in records if each.status == FAILED and each.destination}))
 
     def may_have_been_asked(self, server_id: str, times: Sequence[float]) -> Journey | None:
         """Take in that dead conductors were about to ask at *times*; return the journey if a call may be on its way."""

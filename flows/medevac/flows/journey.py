@@ -15,6 +15,9 @@ ACCEPTED = "accepted"
 CLEANED = "completed"
 """The status that a record has when the source has cleaned up after it: it does so too for what never arrived."""
 
+FAILED = "failed"
+"""The status that a record has when its destination gave up."""
+
 OWNER_LOCKED = "its owner locked it meanwhile"
 """Why a server is skipped that is still there: those that wait for it wait in vain."""
 

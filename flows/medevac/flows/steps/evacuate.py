@@ -10,6 +10,7 @@ from medevac.core.errors import (
     CloudUnavailableError,
     ConflictError,
     HostReturnedError,
+    HypervisorUnavailableError,
     NoEvidenceError,
     NotFoundError,
     OutcomeUnknownError,
@@ -25,6 +26,7 @@ from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Ports, Server
+from medevac.flows.remnants import clear
 from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES, STOPPING
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
@@ -220,6 +222,8 @@ class _Convoy:
 
     def _ask(self, server: PlannedServer) -> None:
         now = self.ports.clock.now
+        if not self._runs_nowhere(server):
+            return
         hold = self.wave.holds(server.id)
         self._intend(server, hold=hold)
         try:
@@ -238,6 +242,17 @@ class _Convoy:
                 self._tell([self.wave.rejected(server.id, now(), f"Nova refused: {error}")])
         else:
             self.wave.asked(server.id, now())
+
+    def _runs_nowhere(self, server: PlannedServer) -> bool:
+        """See to it that nothing of the server runs where an earlier attempt failed; else put it off."""
+        try:
+            killed = clear(self.ports, server.id, self.wave.failed_on(server.id))
+        except HypervisorUnavailableError as error:
+            self._tell([self.wave.rejected(server.id, self.ports.clock.now(), str(error))])
+            return False
+        if killed:
+            self._note(server, f"{server.name}: {killed}")
+        return True
 
     def _intend(self, server: PlannedServer, *, hold: bool) -> None:
         """Write that Nova is about to be asked, in the write that proves the claim: whoever takes over minds it."""

@@ -136,9 +136,10 @@ def _spawned(job: _Job) -> None:
         _fail(job, "Virtual Interface creation failed", "error")
         return
     if job.server.broken or job.server.task_state != "rebuild_spawning":
-        # Nova notices after the guest was started, and forgets about it: whoever tries again makes a second copy.
-        guests.start(job.world, job.server.id, job.host.name, "evacuated, and left behind by Nova")
-        _fail(job, _surprise(job), "error")
+        _leave_behind(job, _surprise(job))
+        return
+    if not job.world.control[control.SCHEDULER]:  # what it tells all schedulers finds no exchange
+        _leave_behind(job, "MessageDeliveryFailure")
         return
     job.server.vm_state, job.server.task_state, job.server.power_state = "active", None, RUNNING
     if _to_be_stopped(job):  # the guest's moment of life is not put into the ledger
@@ -148,6 +149,12 @@ def _spawned(job: _Job) -> None:
         guests.start(job.world, job.server.id, job.host.name, "evacuated")
     job.world.touch(job.server)
     _later(job, "settle", _settle)
+
+
+def _leave_behind(job: _Job, message: str) -> None:
+    """Let Nova fail after it has started the guest, and forget about it: whoever tries again makes a second copy."""
+    guests.start(job.world, job.server.id, job.host.name, "evacuated, and left behind by Nova")
+    _fail(job, message, "error")
 
 
 def _surprise(job: _Job) -> str:
