@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from kazoo.client import KazooClient
 
@@ -127,7 +127,8 @@ class Product:
 
     def fenced(self) -> list[str]:
         """Return the hosts that the fence agent switched off, each as often as it was told to."""
-        lines = (self.folder / "power.log").read_text().split("\n")
+        orders = self.folder / "power.log"
+        lines = orders.read_text().splitlines() if orders.exists() else []
         return [line.removeprefix("off ") for line in lines if line.startswith("off ")]
 
     def power_on(self, host: str) -> None:
@@ -182,11 +183,6 @@ class Product:
     def _written(self, words: str) -> int:
         journals = (incidents.journal(self.client, each.id) for each in incidents.read_all(self.client))
         return sum(words in entry.text for journal in journals for entry in journal)
-
-    def report(self, incident: Incident) -> dict[str, Any]:
-        """Return the report of *incident*, as `incident show --json` tells it."""
-        told: dict[str, Any] = json.loads(self.command("incident", "show", incident.id, "--json"))
-        return dict(told["report"])
 
     def settled(self, kind: str) -> str:
         """Return why the events of *kind* were settled as they were, as soon as they are."""

@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
+from medevac.flows.estate import CONDUCTOR, SCHEDULER
 from tests.contract.cloud.rig import RigStage
+from tests.contract.cloud.stage import server
 from tests.contract.recovery.product import Product
 
 pytestmark = [pytest.mark.real_nova, pytest.mark.timeout(600)]
@@ -19,7 +21,7 @@ BEGUN = 2
 AWAY = 20.0
 
 
-@pytest.mark.parametrize("name", ["nova-api", "nova-conductor", "nova-scheduler", "rabbit"])
+@pytest.mark.parametrize("name", ["nova-api", CONDUCTOR, "rabbit"])
 def test_a_recovery_ends_well_though_a_part_of_nova_is_killed_in_its_middle_for_twenty_seconds(
     rig: RigStage, product: Product, name: str
 ) -> None:
@@ -38,6 +40,26 @@ def test_a_recovery_ends_well_though_a_part_of_nova_is_killed_in_its_middle_for_
     assert incident.state.value == "recovered", incident.reason
     assert product.fenced() == [host]
     product.assert_back(before)
+
+
+def test_without_any_nova_scheduler_nothing_runs_twice_and_what_may_run_unseen_is_told(
+    rig: RigStage, product: Product
+) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, SERVERS)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.slow_spawning(4):
+        product.post("host.down", host)
+        product.until(lambda: product.asked() >= BEGUN, deadline=90)
+        with rig.control_plane.away(SCHEDULER):
+            _outlast(AWAY)
+        incident = product.ended("host.down")
+    stayed = [was for was in before if server(rig, was.id).host == host]
+    assert incident.state.value == ("parked" if stayed else "recovered"), incident.reason
+    assert ("its guest may run there" in incident.reason) is bool(stayed)
+    product.assert_back(was for was in before if was not in stayed)
 
 
 def test_a_server_whose_new_host_stands_still_before_it_arrives_is_put_elsewhere_and_runs_once(

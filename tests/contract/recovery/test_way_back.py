@@ -103,7 +103,7 @@ def test_servers_without_room_are_held_and_start_elsewhere_once_there_is_some(
         product.post("host.down", host)
         held = product.held("host.down", by="capacity")
         assert {server(rig, each.id).vm_state for each in before} == {"error"}
-        assert "No valid host" in str(product.report(held))
+        assert "no valid host" in held.reason
     assert product.ended("host.down").state.value == "recovered"
     product.assert_back(before)
 
