@@ -165,7 +165,8 @@ def best(groups: Sequence[Sequence[Level]], most: int) -> int:
     numbers = grid(most)
     curves = _curves(numbers)
     believed = _believed(groups, curves)
-    failing = [part * _failing(groups, curve) for part, curve in zip(believed, curves, strict=True)]
+    fails = any(level.failed for group in groups for level in group)
+    failing = [part * _failing(groups, curve) if fails else 0.0 for part, curve in zip(believed, curves, strict=True)]
 
     def lost(index: int) -> float:
         here = math.log(numbers[index])
