@@ -100,6 +100,26 @@ def test_arming_reads_the_world_again_and_leaves_a_host_that_is_back(make_yard: 
     assert yard.incident("az1-c1").state is IncidentState.IGNORED
 
 
+def test_arming_lets_the_servers_of_a_host_that_was_fenced_and_is_back_be_started_there(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    disarmed(yard)
+    yard.lose("az1-c1", kind=EventKind.HOST_FENCED)
+    with yard.bench.site.world.settled() as world:
+        machines.power_on(world, "az1-c1")
+    yard.bench.pass_time(10)
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_MEMBER, "az1-c1"))
+    armed(yard)
+    yard.later(0)
+    assert yard.incident("az1-c1").state is IncidentState.HELD, "nova-compute has not reported yet"
+    yard.later(60)
+    assert yard.incident("az1-c1").state is IncidentState.IGNORED
+    yard.bench.triage.settle_waiting()
+    yard.bench.work()
+    with yard.bench.site.world.settled() as world:
+        assert len(world.ledger.on_host("az1-c1")) == 3
+    assert yard.bench.site.cloud.evacuations_from("az1-c1") == ()
+
+
 def test_a_record_that_cannot_be_read_holds_back_all_the_same(make_yard: MakeYard) -> None:
     yard = make_yard()
     yard.client.create(layout.disarm("cloud"), b"garbage")

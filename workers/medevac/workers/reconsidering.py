@@ -10,16 +10,16 @@ from medevac.core.errors import MedevacError, StoreUnreachableError
 from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident, IncidentState
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
-from medevac.flows.ports import HostService
 from medevac.workers import incarnation, incidents
+from medevac.workers.cases.fallen import Fallen
 from medevac.workers.cases.host_down import HostDown
 from medevac.workers.cases.live_host import LiveHost
 from medevac.workers.cases.server import ServerCase
 from medevac.workers.cases.way_back import WayBack
-from medevac.workers.desk import Desk
+from medevac.workers.desk import Desk, NotYetError
 from medevac.workers.incidents import OpenOnes, Stored
 from medevac.workers.opening import again, end, supersede_all
-from medevac.workers.opinion import Opinion, Stand
+from medevac.workers.opinion import Opinion, Stand, unknown
 from medevac.workers.recalling import recall
 from medevac.workers.ruling import rule
 from medevac.workers.telling import Teller
@@ -88,11 +88,14 @@ class Reconsidering:
         incident = stored.incident
         opinion = self._still(incident)
         if opinion.stand is Stand.DENIED:
-            self._end(stored, opinion.reason)
+            self._over(stored, opinion.reason)
             return
         service = self._desk.cloud.host_service(incident.host or incident.subject.name)
+        if service is None:
+            known = f"Nova knows no compute service of {incident.subject.name} now"
+            opinion = unknown(opinion.reason or known, max(opinion.due, self._desk.clock.now() + LATER))
         if opinion.stand is Stand.UNKNOWN or service is None:
-            self._wait(stored, opinion, service)
+            self._wait(stored, opinion)
             return
         life = incarnation.read(self._desk.client, incident.subject).record
         ruling = rule(self._desk, incident, service, life)
@@ -105,15 +108,30 @@ class Reconsidering:
         by_failure = {HOST_DOWN: self._cases.host_down.still, HOST_UP: self._cases.way_back.still}
         return by_failure.get(incident.failure, self._cases.live_host.still)(incident)
 
-    def _end(self, stored: Stored, reason: str) -> None:
+    def _over(self, stored: Stored, reason: str) -> None:
+        """End an incident that is over by itself; servers that died with a host that is back are seen to."""
+        if stored.incident.failure != HOST_DOWN:
+            self._end(stored, IncidentState.IGNORED, reason)
+            return
+        try:
+            found = self._cases.host_down.left_behind(stored.incident)
+        except NotYetError as early:
+            self._wait(stored, unknown(str(early), early.due))
+            return
+        state = IncidentState.PARKED if found.unclear else IncidentState.IGNORED
+        told = f"{reason}; {found.told}" if found.unclear or found.off else reason
+        self._end(stored, state, told, found)
+
+    def _end(self, stored: Stored, state: IncidentState, reason: str, left: Fallen | None = None) -> None:
         log.info("%s is over: %s", stored.incident.id, reason)
         transaction = self._desk.client.transaction()
-        end(self._desk, transaction, stored, IncidentState.IGNORED, reason)
+        end(self._desk, transaction, stored, state, reason)
+        if left is not None:
+            left.tell(transaction, self._desk.actor, self._desk.clock.now())
         commit(transaction)
 
-    def _wait(self, stored: Stored, opinion: Opinion, service: HostService | None) -> None:
-        reason = opinion.reason or f"Nova knows no compute service of {stored.incident.subject.name} now"
-        due = max(opinion.due, self._desk.clock.now() + LATER) if service is None else opinion.due
+    def _wait(self, stored: Stored, opinion: Opinion) -> None:
         transaction = self._desk.client.transaction()
-        incidents.replace(transaction, stored, replace(stored.incident, reason=reason, again_at=due))
+        waits = replace(stored.incident, reason=opinion.reason, again_at=opinion.due)
+        incidents.replace(transaction, stored, waits)
         commit(transaction)

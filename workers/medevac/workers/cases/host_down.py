@@ -15,6 +15,7 @@ from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import HostService
 from medevac.workers import incarnation, incidents
 from medevac.workers.cases import fallen
+from medevac.workers.cases.fallen import Fallen
 from medevac.workers.cases.shared import last, no_service, too_old
 from medevac.workers.desk import Desk, seen
 from medevac.workers.incarnation import Incarnation, StoredIncarnation
@@ -89,6 +90,18 @@ class HostDown:
             tell(transaction)
 
         return self._desk.ignore(event, f"{over}; {found.told}", also)
+
+    def left_behind(self, incident: Incident) -> Fallen:
+        """Return what a death that is over by itself did to the servers: nothing where no device has proven it.
+
+        Raises NotYetError until nova-compute works there.
+        """
+        host = incident.subject.name
+        service = self._desk.cloud.host_service(host) if fallen.died(incident.evidence) else None
+        if service is None:
+            return Fallen(host)
+        back_at = incarnation.read(self._desk.client, incident.subject).record.seen_up_at
+        return fallen.look(self._desk, service, incident.opened_at, back_at)
 
     def _new(self, event: Event, subject: Subject, life: StoredIncarnation, newest: Stored | None) -> Handled:
         service = self._desk.cloud.host_service(subject.name)
