@@ -38,6 +38,8 @@ from medevac.workers.zookeeper import bounded, connect, disconnect
 CHROOT = "/medevac"
 READY_DEADLINE = 40.0
 """Seconds within which all processes are ready (3 s on an idle 2-core machine)."""
+BUILT_A_SECOND = 200
+"""Servers that the simulated cloud builds in a second at the least (3,000 on an idle machine)."""
 PAUSE = 0.05
 _BRAKES = ("least", "per_minute", "fencings", "hosts_at_once")
 _ERROR = re.compile(r" (ERROR|CRITICAL) |^\w*(\.\w+)*(Error|Exception): ")
@@ -240,7 +242,7 @@ class SandboxSite:
         self._cloud = CloudProcess(self.folder / "cloud", self.plan.cloud, self.plan.settings)
         self.zookeeper.start()
         self._check()
-        self._cloud.wait_ready(self._check)
+        self._cloud.wait_ready(self._check, READY_DEADLINE + len(self.plan.cloud.servers) / BUILT_A_SECOND)
         self._write_files()
         for _ in range(self.plan.triages):
             self.start_triage()
