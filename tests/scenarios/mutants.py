@@ -102,7 +102,8 @@ class CarelessRecovery(Recovery):
     def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
         ports = cast("Ports", super().prepare(job, claim)["ports"])
         log = cast("Logbook", CarelessLogbook(ports.log))
-        return {"ports": replace(ports, cloud=self.cloud, fencer=self.fencer, log=log)}
+        raw = {"cloud": self.cloud, "fencer": self.fencer, "hypervisor": self.hypervisor}
+        return {"ports": replace(ports, log=log, **cast("Any", raw))}
 
 
 # -- what was done before

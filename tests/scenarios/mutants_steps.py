@@ -248,21 +248,12 @@ class ResetsWhatWorks(DisguisedCrew):
     disguises: ClassVar[Mapping[str, type[Around]]] = {"hypervisor": Still}
 
 
-@dataclass(frozen=True)
-class Stubborn(CarelessRecovery):
-    """Gives steps the hypervisors as they are, too."""
-
-    def prepare(self, job: Job, claim: Claim) -> Mapping[str, object]:
-        given = super().prepare(job, claim)
-        return {**given, "ports": replace(cast("Ports", given["ports"]), hypervisor=self.hypervisor)}
-
-
 class GoesOnWhenSuperseded(StirredCrew):
     """Kills servers of a host that has died as a whole meanwhile."""
 
     def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
         usual = super().recovery(stage, process, client)
-        return Stubborn(**{name: getattr(usual, name) for name in usual.__dataclass_fields__})
+        return CarelessRecovery(**{name: getattr(usual, name) for name in usual.__dataclass_fields__})
 
 
 MUTANTS: tuple[type[StirredCrew], ...] = (

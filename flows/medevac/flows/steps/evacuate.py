@@ -91,6 +91,7 @@ class _Convoy:
         self.wave = wave
         self._lines: list[JournalEntry] = []
         self._owners_seen_at = -math.inf
+        self._away_since = math.inf
         self._marshal = Marshal(step, ports, plan, wave)
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
         self._lane = ports.traffic.enter(ports.clock.now(), step.most) if step.brief.settings.adaptive else None
@@ -272,8 +273,33 @@ class _Convoy:
         self._note(server, f"{server.name} was {seen.vm_state}: its state was reset so that Nova evacuates it; {lost}")
 
     def _see_to_overdue(self) -> None:
-        for journey in self.wave.overdue(self.ports.clock.now()):
-            self._tell([self._settle(journey)])
+        now = self.ports.clock.now()
+        overdue = self.wave.overdue(now)
+        away = self._control_away(now) if overdue else ""
+        for journey in overdue:
+            if not away or (journey.newest is not None and journey.newest.status != ACCEPTED):
+                self._tell([self._settle(journey)])
+            elif now - self._away_since > self.step.brief.settings.patience:
+                self._tell([self.wave.fail(journey.server.id, f"{away}: Nova may still carry the call out")])
+            else:
+                self.wave.asked(journey.server.id, now, journey.reason)  # its time begins when somebody takes it up
+
+    def _control_away(self, now: float) -> str:
+        """Return what of Nova's control plane is away, so that calls wait in its queue; empty where nothing is.
+
+        Each further call would be carried out too when it is back: two at once, for the same server.
+        """
+        services = self.step.patiently(self.ports, self.ports.cloud.control_services)
+        gone = [name for name, up in services.items() if not up]
+        if not gone:
+            self._away_since = math.inf
+            return ""
+        away = f"no {' and no '.join(gone)} is up"
+        if self._away_since == math.inf:
+            self._away_since = now
+            text = f"{away}: what Nova has accepted waits in its queue, and is not asked for again"
+            self._lines.append(self.step.entry(self.ports, text))
+        return away
 
     def _settle(self, journey: Journey) -> Journey:
         """Decide about an attempt that took too long.  What a destination may be building is never asked for twice."""
