@@ -13,7 +13,7 @@ from medevac.flows.brief import Brief
 from medevac.flows.ordering import in_order
 from medevac.flows.plan import Settings
 from medevac.flows.policy.answers import answering
-from medevac.flows.policy.language import Policy, PolicySet, Priority
+from medevac.flows.policy.language import Fence, Policy, PolicySet, Priority
 from medevac.flows.policy.matching import matches
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP, UNANSWERED
 from medevac.flows.ports import HostService
@@ -30,6 +30,8 @@ class Decision:
     """Of the most urgent policy that moves servers: the job's place on the board."""
     document: Mapping[str, Any] = field(default_factory=dict)
     """The argument of the flow's factory; empty when nothing is done."""
+    fences: bool = False
+    """Whether the host may be fenced by it: always where it is dead, and where a policy wants it of one that lives."""
 
 
 def decide(incident: Incident, service: HostService, policy_set: PolicySet, settings: Settings) -> Decision:
@@ -58,6 +60,7 @@ def decide(incident: Incident, service: HostService, policy_set: PolicySet, sett
         reason=f"{failure} of {_whose(incident, service)}: {_what(failure)} by {_names(acting)}",
         priority=acting[0].priority,
         document=factory.document(brief_of(incident, service, settings), policies),
+        fences=any(policy.when[failure].every(Fence) for policy in acting),
     )
 
 

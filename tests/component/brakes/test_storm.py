@@ -279,6 +279,22 @@ def test_fencings_of_one_window_are_limited_and_hosts_that_others_fenced_go(make
     assert len(yard.going()) == 5
 
 
+def test_fencings_of_hosts_that_live_count_too_where_policies_want_them(make_yard: MakeYard) -> None:
+    yard = make_yard(fencings=1, hosts_at_once=50, least=100)
+    text = (
+        "policy: all\nmatch: everyone\nwhen:\n  nova-compute.down: [fence, evacuate]\n  host.down: [fence, disable]\n"
+    )
+    (yard.bench.folder / "policies" / "10-all.yaml").write_text(text)
+    machines.kill_compute(yard.bench.site.world, "az2-c1")
+    yard.bench.pass_time(120)
+    yard.bench.post(yard.bench.host_event(EventKind.NOVA_COMPUTE_DOWN, "az2-c1"))
+    yard.bench.triage.settle_waiting()
+    assert yard.going() == ["az2-c1"]
+    yard.lose("az1-c1")
+    assert yard.incident("az1-c1").held_by == "cap"
+    assert "hosts were fenced within 10m" in yard.incident("az1-c1").reason
+
+
 @pytest.mark.parametrize("binary", ["nova-scheduler", "nova-conductor"])
 def test_without_a_control_service_nothing_is_done_until_it_is_back(make_yard: MakeYard, binary: str) -> None:
     yard = make_yard()

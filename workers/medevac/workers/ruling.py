@@ -57,7 +57,8 @@ def rule(desk: Desk, incident: Incident, service: HostService, life: Incarnation
     too_often = "" if begun or incident.released else exceeded(incident, life, desk.rules, now)
     if too_often:
         return Ruling(_held(incident, LIMIT, too_often, 0.0), decision)
-    verdict = desk.brakes.judge(incident, service)
+    fences = decision.fences and incident.evidence is None
+    verdict = desk.brakes.judge(incident, service, fences=fences)
     if verdict.go:
         going = replace(
             incident,

@@ -41,10 +41,10 @@ class StorageBrake:
         self._tried = ""
         self._back_at = float("-inf")
 
-    def judge(self, incident: Incident, service: HostService | None) -> Verdict:
+    def judge(self, incident: Incident, service: HostService | None, *, fences: bool = False) -> Verdict:
         """Hold *incident* while its storage seems to be away for many hosts and another server is being tried."""
         if incident.failure not in FAILURES or incident.released:
-            return self._desk.brakes.judge(incident, service)
+            return self._desk.brakes.judge(incident, service, fences=fences)
         now = self._desk.clock.now()
         hosts = self._hosts(incident, now)
         waits_for = self._being_tried(incident, now) if len(hosts) >= WIDE else ""
@@ -54,7 +54,7 @@ class StorageBrake:
                 f"away, and nothing else helps. {waits_for} is tried first; this one follows when its server runs"
             )
             return Verdict(go=False, held_by=HELD_BY, reason=reason, again_at=now + LOOK_AGAIN)
-        verdict = self._desk.brakes.judge(incident, service)
+        verdict = self._desk.brakes.judge(incident, service, fences=fences)
         if verdict.go:
             self._tried = incident.id
         return verdict

@@ -31,8 +31,10 @@ GO = Verdict(go=True)
 class Brakes(Protocol):
     """What holds recoveries back: the storm breaker, disarm, maintenance, caps."""
 
-    def judge(self, incident: Incident, service: HostService | None) -> Verdict:
+    def judge(self, incident: Incident, service: HostService | None, *, fences: bool = False) -> Verdict:
         """Tell whether a job may be posted for *incident*; *service* is the compute service of its host.
+
+        *fences*: it may have to fence the host.
 
         Asked before each job, also for incidents that were held.  Raises CloudUnavailableError or
         StoreUnreachableError when that cannot be told: the event stays, to be handled again.
@@ -48,9 +50,9 @@ class Brakes(Protocol):
 class NoBrakes:
     """The Brakes of a site that has none."""
 
-    def judge(self, incident: Incident, service: HostService | None) -> Verdict:
+    def judge(self, incident: Incident, service: HostService | None, *, fences: bool = False) -> Verdict:
         """Let everything go."""
-        del incident, service
+        del incident, service, fences
         return GO
 
     def recall(self, incident: Incident, service: HostService | None, unbegun: Collection[str]) -> Verdict:

@@ -60,12 +60,12 @@ class Brakes:
         self._history = History(client, host_names)
         self._pager = Pager(notifier or JournalOnly(), settings.page, clock, float(settings.window))
 
-    def judge(self, incident: Incident, service: HostService | None) -> Verdict:
+    def judge(self, incident: Incident, service: HostService | None, *, fences: bool = False) -> Verdict:
         """Tell whether a job may be posted for *incident*; *service* is the compute service of its host.
 
         Raises CloudUnavailableError or StoreUnreachableError when that cannot be told.
         """
-        verdict = self._judged(incident, service)
+        verdict = self._judged(incident, service, fences=fences)
         self._pager.tell(incident, verdict)
         return verdict
 
@@ -82,7 +82,7 @@ class Brakes:
         self._pager.tell(incident, verdict)
         return verdict
 
-    def _judged(self, incident: Incident, service: HostService | None) -> Verdict:
+    def _judged(self, incident: Incident, service: HostService | None, *, fences: bool) -> Verdict:
         now = self._clock.now()
         host = _host_of(incident)
         facts = self._facts.read()
@@ -92,7 +92,7 @@ class Brakes:
             or self._disarmed(place, now)
             or self._blind(host, facts, now)
             or self._announced(incident, host, service, now)
-            or self._stormy(incident, place, facts, now)
+            or self._stormy(incident, place, facts, now, fences=fences)
             or GO
         )
 
@@ -134,17 +134,17 @@ class Brakes:
             return Verdict(go=False, held_by=announced.HELD_BY, reason=home, ignore=True)
         return announced.judged(said, host, self._cloud, now) if said else None
 
-    def _stormy(self, incident: Incident, place: Place, facts: Facts, now: float) -> Verdict | None:
+    def _stormy(self, incident: Incident, place: Place, facts: Facts, now: float, *, fences: bool) -> Verdict | None:
         if not history.risks_a_host(incident):
             return None
         self._history.note(incident, now)
         for _ in range(RACES):
             ledger = self._history.ledger()
             scene = self._scene(incident, facts, ledger, now)
-            hold = self._held_back(incident, place, facts, scene)
+            hold = self._held_back(incident, place, facts, scene, fences=fences)
             if hold is not None:
                 return _holding(hold)
-            if self._let_go(incident, place, ledger, now):
+            if self._let_go(Start(incident.id, place.host, now, fences=fences), ledger):
                 return None
         reason = "another worker judges at the same time"
         return Verdict(go=False, held_by="cap", reason=reason, again_at=now + rules.SOON)
@@ -160,11 +160,11 @@ class Brakes:
         hold = rules.storm(place.host, self._around(place, facts, scene), scene, self._settings)
         return None if hold is None else _holding(hold)
 
-    def _held_back(self, incident: Incident, place: Place, facts: Facts, scene: Scene) -> Hold | None:
+    def _held_back(self, incident: Incident, place: Place, facts: Facts, scene: Scene, *, fences: bool) -> Hold | None:
         around = self._around(place, facts, scene)
         hold = None if incident.released else rules.storm(place.host, around, scene, self._settings)
         dead = history.is_death(incident)
-        return hold or rules.capped(scene, self._settings, dead=dead, fences=_fences(incident))
+        return hold or rules.capped(scene, self._settings, dead=dead, fences=fences)
 
     def _around(self, place: Place, facts: Facts, scene: Scene) -> Iterator[Domain]:
         counted = rules.in_service(facts.services, scene.failed) | {place.host}
@@ -179,11 +179,11 @@ class Brakes:
         scene = victims.scene(past, facts, self._settings, marks.maintenances(self._client, now), now)
         return replace(scene, starts=starts, running=going)
 
-    def _let_go(self, incident: Incident, place: Place, ledger: Ledger, now: float) -> bool:
-        """Write that *incident* may begin; False when another leader wrote at the same time."""
-        oldest = now - max(float(self._settings.fencing_window), float(self._settings.slowed), rules.MINUTE)
-        kept = [each for each in ledger.starts if each.at > oldest and each.incident != incident.id]
-        start = Start(incident.id, place.host, now, fences=_fences(incident))
+    def _let_go(self, start: Start, ledger: Ledger) -> bool:
+        """Write that *start* may be; False when another leader wrote at the same time."""
+        settings = self._settings
+        oldest = start.at - max(float(settings.fencing_window), float(settings.slowed), rules.MINUTE)
+        kept = [each for each in ledger.starts if each.at > oldest and each.incident != start.incident]
         return self._history.record(ledger, [*kept, start])
 
 
@@ -193,10 +193,6 @@ def _host_of(incident: Incident) -> str:
 
 def _holding(hold: Hold) -> Verdict:
     return Verdict(go=False, held_by=hold.by, reason=hold.reason, again_at=hold.again_at)
-
-
-def _fences(incident: Incident) -> bool:
-    return history.is_death(incident) and incident.evidence is None
 
 
 def _is_return(incident: Incident) -> bool:
