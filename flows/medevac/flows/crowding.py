@@ -27,7 +27,7 @@ ENDS = 12.0
 """Ends that a level's share of failures stands on."""
 FAILS = {False: 0.1, True: 0.4}
 """How many may fail by themselves, and how many where they are too many at once (no valid host, time-outs)."""
-REPEATED = 3.0
+REPEATED = 10.0
 """Servers that could have been brought back for each that fails: it waits, is looked at, and is asked for again."""
 TASTE = 0.1
 """What more at once has to win to be worth it: fewer disturb others less."""
