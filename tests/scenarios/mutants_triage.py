@@ -70,7 +70,7 @@ class IgnoresBlindness(LaxCrew):
 
 
 class Calm(RealBrakes):
-    def _stormy(self, *_: Any) -> Verdict | None:
+    def _stormy(self, *_: Any, **__: Any) -> Verdict | None:
         return None
 
 
