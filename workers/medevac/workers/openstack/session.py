@@ -53,7 +53,7 @@ class CloudSession:
 
     def close(self) -> None:
         """Close the connections that are kept open."""
-        self.session.close()
+        self.session.session.close()  # keystoneauth has a close() of its own only since 5.18
 
 
 class GuardedAdapter(TCPKeepAliveAdapter):
