@@ -163,7 +163,7 @@ def test_away_from_a_cluster_one_line_says_where_to_run_it(command: tuple[str], 
     code, _, said = medevac(tmp_path, *command)
     assert code == 3
     assert said.count("\n") == 1
-    assert "run this on a full cluster node" in said
+    assert "Run this on a full cluster node" in said
 
 
 def test_a_command_that_fails_is_quoted(words: Path) -> None:
