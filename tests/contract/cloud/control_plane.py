@@ -1,4 +1,4 @@
-"""The control plane of the rig: its processes can be killed, frozen and started again, and its database reached."""
+"""The control plane of the rig: its processes can be killed, frozen and started again."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ _STARTS = {
     "rabbit": "mq_start",
 }
 """What starts each of them, in the words of the rig's lib.sh."""
-_HIDDEN = ("instances", "services")
-"""Tables without which Nova takes a cell for one that does not answer."""
 
 
 class ControlPlane:
@@ -48,19 +46,6 @@ class ControlPlane:
         finally:
             self._signal(name, signal.SIGCONT)
 
-    @contextmanager
-    def without_cell(self) -> Iterator[None]:
-        """Let the one cell's database answer with errors as long as the context lasts."""
-        self._rename({table: f"{table}_hidden" for table in _HIDDEN})
-        try:
-            yield
-        finally:
-            self._rename({f"{table}_hidden": table for table in _HIDDEN})
-
-    def _rename(self, tables: dict[str, str]) -> None:
-        told = ", ".join(f"nova.{old} TO nova.{new}" for old, new in tables.items())
-        self._do(f'mariadb --no-defaults -uroot -p"$DBPASS" -S "$RUN/mysql.sock" -e "RENAME TABLE {told}"')
-
     def _signal(self, name: str, number: signal.Signals) -> None:
         for process in family(int((self._run / f"{name}.pid").read_text())):
             with contextlib.suppress(ProcessLookupError):
@@ -73,5 +58,6 @@ class ControlPlane:
 
 def family(parent: int) -> list[int]:
     """Return *parent* and every process below it, the parent first: it must not start a child anew."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [parent, *(process for child in children for process in family(int(child)))]
+    threads = Path(f"/proc/{parent}/task").iterdir()
+    children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    return [parent, *(process for child in children for process in family(child))]

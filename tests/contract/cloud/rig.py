@@ -34,8 +34,6 @@ from tests.contract.cloud.stage import service, until
 NAME = "contract"
 COMPUTE = "nova-compute"
 _FLAVOR = "m1.rig"
-_FRESH = 5.0
-"""Seconds since a host's last report, by which it is known to report (every 2 s on the rig)."""
 
 
 class RigStage:
@@ -140,12 +138,8 @@ class RigStage:
         """Freeze nova-conductor; unlike the others' doing, Nova begins when the context ends."""
         return self.control_plane.frozen(CONDUCTOR)
 
-    @contextmanager
-    def lose_cell_of(self, host: str) -> Iterator[None]:
-        """There is one cell: all hosts lose it with *host*."""
-        with self.control_plane.without_cell():
-            yield
-        until(self, lambda: self._beats_again(host), f"{host} reports again")
+    def lose_cell_of(self, host: str) -> AbstractContextManager[None]:
+        pytest.skip(f"the database of the cell of {host} is that of Nova's API, which would be away too")
 
     @contextmanager
     def lose_control(self, binary: str) -> Iterator[None]:
@@ -248,10 +242,6 @@ class RigStage:
 
     def _beats(self, host: str) -> bool:
         return (self._state() / "run" / "hosts" / f"{host}.pid").exists()
-
-    def _beats_again(self, host: str) -> bool:
-        found = service(self, host)
-        return found.state == "up" and (found.updated_at or 0) > time.time() - _FRESH
 
     def _ours(self) -> list[Any]:
         listed: list[Any] = self._admin.servers.list(detailed=True, search_opts={"all_tenants": True})
