@@ -25,6 +25,8 @@ from medevac.workers.site import Site
 
 EARLY = 240.0
 """Failures and troubles come within so many seconds of the beginning, or at a call that a worker makes."""
+LIFECYCLE = 20.0
+"""Seconds after which Nova knows that a server was shut down from within."""
 MOST_FAILURES = 3
 SPARE = "spare-1"
 SERVER_FAILURES = ("server.crashed", "server.hung", "server.io-error", "workload.failed")
@@ -163,7 +165,9 @@ class _Author(Drawer):
             )
         )
         alert = Alert(kind=kind, server=name, facts=facts, copies=self.any((1, 1, 2)))
-        acts = [line({"at": Duration(at)}, **{verb: (name,)}), Act(at=self._later(at, 20), alert=(alert,))]
+        # What its user shut down is told when Nova knows of it: before that nobody could tell it from a crash.
+        noticed = at + LIFECYCLE if verb == "shuts_down" else at
+        acts = [line({"at": Duration(at)}, **{verb: (name,)}), Act(at=self._later(noticed, 20), alert=(alert,))]
         if kind == "workload.failed" and self.chance(0.4):
             acts.append(Act(at=self._later(at, 100), alert=(Alert(kind="workload.ok", server=name),)))
         return acts

@@ -179,6 +179,7 @@ class Witness:
                 if run.ended_at is None
                 and not world.servers[run.server_id].should_run
                 and not world.servers[run.server_id].deleted  # the deleted are looked at as they start
+                and run.started_at >= self.stopped_at.get(run.server_id, 0.0)  # Nova may fail to stop one
                 and _FORGOTTEN not in run.why_started
             ]
             for host in world.hosts.values():
