@@ -37,6 +37,8 @@ _FORWARD = {"take_out", "evacuate", "power_off", "order", "kill", "reboot", "liv
 """The calls that only the owner of a job may make, and that nobody makes by whom the site was told to do nothing."""
 RACE = 1.0
 """Seconds within which a mark may meet a call that was on its way: Nova lets nobody say "only if it is still so"."""
+LOOKED_AT = 10.0
+"""Seconds after which it is looked again at what owners have done, before further servers are asked for."""
 _UNDER_WAY = ("accepted", "pre-migrating")
 _FRESH = 250.0
 """Seconds for which an evacuation counts as under way; after the time-outs of policies it may be written off."""
@@ -180,6 +182,7 @@ class Witness:
                 and not world.servers[run.server_id].should_run
                 and not world.servers[run.server_id].deleted  # the deleted are looked at as they start
                 and run.started_at >= self.stopped_at.get(run.server_id, 0.0)  # Nova may fail to stop one
+                and not self._met_an_evacuation(run.server_id)
                 and _FORGOTTEN not in run.why_started
             ]
             for host in world.hosts.values():
@@ -190,6 +193,12 @@ class Witness:
                 wanted = server.should_run and not server.deleted and not taken_for_stopped
                 if wanted and not world.ledger.hosts_of(server.id):
                     self._require_told(server.id, server.name)
+
+    def _met_an_evacuation(self, server_id: str) -> bool:
+        """Tell whether its owner stopped a server as Nova was being asked for it, on a host where no stop is done."""
+        stopped = self.stopped_at.get(server_id)
+        records = self._stage.world.migrations_of.get(server_id, ())
+        return stopped is not None and any(0 <= each.created_at - stopped < LOOKED_AT for each in records)
 
     def incidents(self) -> Iterator[Incident]:
         """Yield all incidents, as they are stored."""
