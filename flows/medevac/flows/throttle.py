@@ -8,6 +8,7 @@ arrivals say how many are best (medevac.flows.crowding); now and then a few more
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ REST = 10
 """Arrivals between two tries of a little more; twice as many after one that won nothing."""
 LONGEST = 2
 """As many times as many at most."""
+ROUNDS = 8
+"""A little more is tried while so many times the best number wait: who fails by it is late, and few would win by it."""
 STUCK = 10.0
 """Seconds after which a server takes no place any more, for one that Nova forgot is not to hold up all others..."""
 TIMES = 4
@@ -63,10 +66,14 @@ class Throttle:
         self._allowed = 0
         self._looked_at = now
         self._area = 0.0
+        self._waiting = math.inf
+        self._seen = 0
+        self._ended = 0
         self._since_try = 0
         self._trying = False
         self._patience = 1
         self._best: dict[int, int] = {}
+        self._best_before = 0
 
     @property
     def under_way(self) -> int:
@@ -81,11 +88,17 @@ class Throttle:
     def window(self, most: int, now: float) -> int:
         """Return how many may be under way at once, *most* at most."""
         self._most = max(self._most, most)
+        if self._seen:
+            self._conclude()
         if self._allowed:
             room = min(self._allowed, self._wanted(most))
         else:
             room = self.best(most) if self._before else START + sum(not asked.timed for asked in self._asked.values())
         return min(room + self._stuck(now), most)
+
+    def waiting(self, number: int) -> None:
+        """Note how many servers are still to be asked for."""
+        self._waiting = number
 
     def _stuck(self, now: float) -> int:
         """Return how many take nobody's place: they are under way for so long that nobody works on them."""
@@ -143,25 +156,33 @@ class Throttle:
         return self._asked.pop(server_id, None)
 
     def _saw(self, asked: _Asked, *, ended: bool = False) -> None:
-        """Draw the conclusions that are due at once; the others wait until somebody asks for them."""
-        before, self._best = self._best.get(self._most, 0), {}
-        if ended:
-            self._since_try += 1
-            self._end_try(asked, before)
-        grown = asked.beside * (GROW if self._opening else LATER)
-        self._allowed = min(self._wanted(self._most), max(self._allowed or asked.beside, grown))
+        """Note that something is to be concluded, once for all that one look has shown."""
+        self._best_before = self._best.get(self._most, self._best_before)
+        self._best = {}
+        self._seen = max(self._seen, asked.beside)
+        self._ended += ended
+
+    def _conclude(self) -> None:
+        """Draw the conclusions from what was seen since the last ones."""
+        self._since_try += self._ended
+        if self._ended:
+            self._end_try()
+        grown = self._seen * (GROW if self._opening else LATER)
+        self._allowed = min(self._wanted(self._most), max(self._allowed or self._seen, grown))
+        self._seen = self._ended = 0
 
     def _wanted(self, most: int) -> int:
         """Return how many are best, or a little more where that is being tried."""
         known = self.best(most)
         return min(known + max(known // PART, 1), most) if self._trying else known
 
-    def _end_try(self, asked: _Asked, before: int) -> None:
+    def _end_try(self) -> None:
         """Try a little more from time to time, the less often the more tries have won nothing."""
-        if self._trying and asked.beside >= self._wanted(self._most):
-            self._patience = 1 if self.best(self._most) > before else min(self._patience * 2, LONGEST)
+        known = self.best(self._most)
+        if self._trying and self._seen >= self._wanted(self._most):
+            self._patience = 1 if known > self._best_before else min(self._patience * 2, LONGEST)
             self._trying, self._since_try = False, 0
-        elif self._since_try >= REST * self._patience:
+        elif self._since_try >= REST * self._patience and self._waiting >= ROUNDS * known:
             self._trying = True
 
     def _pass(self, now: float) -> None:

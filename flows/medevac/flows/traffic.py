@@ -47,8 +47,8 @@ class Lane:
     most: int
     """How many its policy allows under way."""
     under_way: frozenset[str] = field(default=frozenset())
-    waiting: bool = True
-    """Whether any of its servers waits to be asked for."""
+    waiting: int = 1
+    """How many of its servers wait to be asked for."""
     begun: bool = False
     """Whether its wave has asked for anybody; who was under way before was asked for by somebody else."""
 
@@ -89,7 +89,7 @@ class Traffic:
         with self._lock:
             lane.begun = True
             window = self._throttle.window(lane.most, now)
-            sharing = sum(other.waiting for other in self._lanes if other is not lane) + 1
+            sharing = sum(other.waiting > 0 for other in self._lanes if other is not lane) + 1
             others = self._throttle.under_way - len(lane.under_way)
             return min(lane.most, max(math.ceil(window / sharing), window - others))
 
@@ -104,7 +104,8 @@ class Traffic:
                     self._throttle.asked(server_id, now, timed=lane.begun)
             for server_id in wave.taken_up:
                 self._throttle.taken(server_id, now)
-            lane.under_way, lane.waiting = under_way, bool(wave.waiting())
+            lane.under_way, lane.waiting = under_way, len(wave.waiting())
+            self._throttle.waiting(sum(each.waiting for each in self._lanes))
             if now - self._kept.at >= SELDOM and self._learnt_at > self._kept.at:
                 self._keep_news(now, lane.most)
 
