@@ -129,10 +129,22 @@ class Wave:
         asked = (journey for journey in self._journeys.values() if journey.phase is Phase.ASKED)
         return tuple(j for j in asked if j.newest is not None and j.newest.status == CLEANED)
 
+    def is_abandoned(self, server_id: str, now: float) -> bool:
+        """Tell whether no destination works on a doubtful journey's attempt any more.
+
+        The source closes the record also while a destination builds the guest: it may run there, until that destination
+        says that it failed.  Where none has taken the server up, a call on its way may still find one.
+        """
+        journey = self._journeys[server_id]
+        journey.closed_at = now if journey.closed_at is None else journey.closed_at
+        taken_up = journey.newest is not None and journey.newest.destination
+        return not taken_up and now - journey.closed_at > self._limits.grace
+
     def asked(self, server_id: str, now: float, note: str = "") -> None:
         """Note that Nova accepted the call, or that its answer never came."""
         journey = self._journeys[server_id]
         journey.phase, journey.asked_at, journey.reason = Phase.ASKED, now, note
+        journey.closed_at = None
 
     def failed_on(self, server_id: str) -> tuple[str, ...]:
         """Return the hosts on which evacuations of the server have failed: something of it may run there."""

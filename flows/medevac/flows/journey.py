@@ -76,6 +76,7 @@ class Journey:
         self.started_at: float | None = None
         self.seen_off = False
         self.missing_since: float | None = None
+        self.closed_at: float | None = None
 
     @property
     def over(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from medevac.flows.evacuation import Wave
 from medevac.flows.journey import Limits
 from medevac.flows.plan import Plan, PlannedServer
@@ -179,6 +181,26 @@ def test_a_record_that_the_source_has_cleaned_up_after_does_not_say_that_the_ser
     one.arrived("s0", 2.0, "spare")
     assert one.finished
     assert one.doubtful() == ()
+
+
+def test_what_the_source_has_closed_while_a_destination_works_on_it_is_not_given_up_until_that_one_has_failed() -> None:
+    one = wave(1)
+    one.asked("s0", 0.0)
+    taken_up = replace(record(1, "s0", "completed"), destination="spare")
+    one.observe(1.0, [taken_up])
+    assert not one.is_abandoned("s0", 1.0)
+    assert not one.is_abandoned("s0", 1000.0)
+    one.observe(1001.0, [replace(taken_up, status="failed")])
+    assert one.doubtful() == ()
+    assert one.failed("s0")
+
+
+def test_what_the_source_has_closed_before_a_destination_had_it_is_given_up_after_a_while() -> None:
+    one = wave(1)
+    one.asked("s0", 0.0)
+    one.observe(1.0, [replace(record(1, "s0", "completed"), destination="")])
+    assert not one.is_abandoned("s0", 1.0)
+    assert one.is_abandoned("s0", 60.0)
 
 
 def test_what_the_source_has_closed_and_was_given_up_does_not_speak_for_the_next_attempt() -> None:

@@ -153,7 +153,7 @@ class _Convoy:
                 yield self.wave.skip(server_id, "its owner deleted it meanwhile")
             elif seen.host != self.plan.host:
                 yield self.wave.arrived(server_id, clock.now(), seen.host)
-            elif not seen.task_state:
+            elif not seen.task_state and self.wave.is_abandoned(server_id, clock.now()):
                 reason = "nova-compute was started on its old host and ended the evacuation"
                 yield self.wave.give_up_attempt(server_id, clock.now(), reason)
 
