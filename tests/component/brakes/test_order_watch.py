@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from kazoo.client import KazooClient
+from kazoo.client import KazooClient, KazooState
 
 from medevac.core import layout
 from medevac.core.wire import encode
@@ -83,8 +83,10 @@ def test_an_order_that_was_given_while_the_connection_was_away_is_known_when_it_
 ) -> None:
     watch = OrderWatch(conductor, INCIDENT)
     assert watch.standing() == {}
+    states: list[str] = []
+    conductor.add_listener(states.append)
     proxy.cut()
     zk.create(layout.order(INCIDENT, Order.ABORT), encode(SAID))
-    assert until(lambda: conductor.connected)
+    assert until(lambda: KazooState.CONNECTED in states)  # a client that was cut off goes on as connected for a moment
     check(conductor, CLAIM)
     assert watch.standing() == {Order.ABORT: SAID}

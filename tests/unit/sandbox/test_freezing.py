@@ -29,7 +29,7 @@ def test_no_thread_of_a_frozen_process_runs_on(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", COUNTING, str(tmp_path)])
     try:
         names = [tmp_path / name for name in "abc"]
-        assert until(lambda: all(_read(name) for name in names))
+        assert until(lambda: all(name.exists() for name in names))
         freeze(process.pid)
         frozen = [_read(name) for name in names]
         assert not until(lambda: [_read(name) for name in names] != frozen, 0.2)
