@@ -115,14 +115,11 @@ def test_a_host_whose_nova_compute_alone_is_gone_keeps_its_servers_and_takes_no_
     rig: RigStage, product: Product
 ) -> None:
     host = rig.hosts[0]
-    ids = rig.boot(host, 2)
     product.configure(site=QUICK)
-    product.work()
-    rig.kill_nova_compute(host)
-    product.post("nova-compute.down", host)
+    ids = _lose_nova_compute(rig, product)
     product.until(lambda: not service(rig, host).enabled, deadline=120)
     assert not service(rig, host).forced_down
-    assert all(rig.copies()[server_id] == [host] for server_id in ids)
+    _assert_untouched(rig, product, ids)
     rig.bring_back(host)
     product.post("nova-compute.up", host)
     product.until(lambda: service(rig, host).enabled, deadline=120)
@@ -135,29 +132,37 @@ def test_a_host_whose_nova_compute_alone_is_gone_is_left_where_all_policies_say_
     rig: RigStage, product: Product
 ) -> None:
     host = rig.hosts[0]
-    ids = rig.boot(host, 2)
     product.configure(LEAVING)
-    product.work()
-    rig.kill_nova_compute(host)
-    product.post("nova-compute.down", host)
+    ids = _lose_nova_compute(rig, product)
     product.settled("nova-compute.down")
     assert service(rig, host).enabled
-    assert all(rig.copies()[server_id] == [host] for server_id in ids)
-    assert product.evacuations(host) == {}
+    _assert_untouched(rig, product, ids)
 
 
 def test_without_proof_that_a_guest_has_ended_nothing_is_evacuated_from_a_host_that_lives(
     rig: RigStage, product: Product
 ) -> None:
+    product.configure(KILLING)
+    ids = _lose_nova_compute(rig, product)
+    product.until(lambda: _over(product), deadline=120)
+    _assert_untouched(rig, product, ids)
+
+
+def _lose_nova_compute(rig: RigStage, product: Product) -> tuple[str, ...]:
+    """Kill the first host's nova-compute alone, tell medevac, and return the ids of the host's servers."""
     host = rig.hosts[0]
     ids = rig.boot(host, 2)
-    product.configure(KILLING)
     product.work()
     rig.kill_nova_compute(host)
     product.post("nova-compute.down", host)
-    product.until(lambda: _over(product), deadline=120)
+    return ids
+
+
+def _assert_untouched(rig: RigStage, product: Product, ids: tuple[str, ...]) -> None:
+    host = rig.hosts[0]
     assert product.evacuations(host) == {}
-    assert all(rig.copies()[server_id] == [host] for server_id in ids)
+    copies = rig.copies()
+    assert all(copies[server_id] == [host] for server_id in ids)
 
 
 def _abort(product: Product) -> Incident:

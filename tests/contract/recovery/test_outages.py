@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from medevac.flows.estate import CONDUCTOR, SCHEDULER
+from medevac.flows.ports import Server
 from tests.contract.cloud.rig import RigStage
 from tests.contract.cloud.stage import server
 from tests.contract.recovery.product import Product
@@ -26,13 +29,7 @@ def test_a_recovery_ends_well_though_a_part_of_nova_is_killed_in_its_middle_for_
     rig: RigStage, product: Product, name: str
 ) -> None:
     host = rig.hosts[0]
-    rig.boot(host, SERVERS)
-    before = rig.cloud.servers_on(host)
-    product.work()
-    rig.kill_nova_compute(host)
-    with rig.slow_spawning(2):
-        product.post("host.down", host)
-        product.until(lambda: product.asked() >= BEGUN, deadline=90)
+    with _begun(rig, product, spawning=2) as before:
         with rig.control_plane.away(name):
             _outlast(AWAY)
         incident = product.ended("host.down")
@@ -45,18 +42,11 @@ def test_a_recovery_ends_well_though_a_part_of_nova_is_killed_in_its_middle_for_
 def test_without_any_nova_scheduler_nothing_runs_twice_and_what_may_run_unseen_is_told(
     rig: RigStage, product: Product
 ) -> None:
-    host = rig.hosts[0]
-    rig.boot(host, SERVERS)
-    before = rig.cloud.servers_on(host)
-    product.work()
-    rig.kill_nova_compute(host)
-    with rig.slow_spawning(4):
-        product.post("host.down", host)
-        product.until(lambda: product.asked() >= BEGUN, deadline=90)
+    with _begun(rig, product, spawning=4) as before:
         with rig.control_plane.away(SCHEDULER):
             _outlast(AWAY)
         incident = product.ended("host.down")
-    stayed = [was for was in before if server(rig, was.id).host == host]
+    stayed = [was for was in before if server(rig, was.id).host == rig.hosts[0]]
     assert incident.state.value == ("parked" if stayed else "recovered"), incident.reason
     assert ("its guest may run there" in incident.reason) is bool(stayed)
     product.assert_back(was for was in before if was not in stayed)
@@ -80,6 +70,23 @@ def test_a_server_whose_new_host_stands_still_before_it_arrives_is_put_elsewhere
     log.info("records: %s", rig.cloud.evacuations_from(host))
     assert incident.state.value == "recovered", incident.reason
     product.assert_back(before)
+
+
+@contextlib.contextmanager
+def _begun(rig: RigStage, product: Product, spawning: float) -> Iterator[tuple[Server, ...]]:
+    """Let the first host die, and give its servers as they were once Nova was asked for some of them.
+
+    Guests take *spawning* seconds to start until the body has ended.
+    """
+    host = rig.hosts[0]
+    rig.boot(host, SERVERS)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.slow_spawning(spawning):
+        product.post("host.down", host)
+        product.until(lambda: product.asked() >= BEGUN, deadline=90)
+        yield before
 
 
 def _outlast(seconds: float) -> None:

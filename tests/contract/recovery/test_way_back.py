@@ -6,11 +6,13 @@ the tests look into the fake hypervisors themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from medevac.core.incident import Incident
+from medevac.flows.ports import Server
 from tests.contract.cloud.rig import RigStage
 from tests.contract.cloud.stage import server, service
 from tests.contract.recovery.product import Product
@@ -91,17 +93,8 @@ def test_a_returning_host_that_an_operator_has_taken_since_is_left_to_him(
     assert product.incident("host.up") is None
 
 
-def test_servers_without_room_are_held_and_start_elsewhere_once_there_is_some(
-    rig: RigStage, product: Product, die: Die
-) -> None:
-    host = rig.hosts[0]
-    rig.boot(host, 2)
-    before = rig.cloud.servers_on(host)
-    product.work()
-    rig.kill_nova_compute(host)
-    with rig.leave_only(host):
-        product.post("host.down", host)
-        held = product.held("host.down", by="capacity")
+def test_servers_without_room_are_held_and_start_elsewhere_once_there_is_some(rig: RigStage, product: Product) -> None:
+    with _without_room(rig, product) as (before, held):
         assert {server(rig, each.id).vm_state for each in before} == {"error"}
         assert "no valid host" in held.reason
     assert product.ended("host.down").state.value == "recovered"
@@ -109,16 +102,10 @@ def test_servers_without_room_are_held_and_start_elsewhere_once_there_is_some(
 
 
 def test_servers_without_room_start_where_they_were_when_their_own_host_returns(
-    rig: RigStage, product: Product, die: Die
+    rig: RigStage, product: Product
 ) -> None:
     host = rig.hosts[0]
-    rig.boot(host, 2)
-    before = rig.cloud.servers_on(host)
-    product.work()
-    rig.kill_nova_compute(host)
-    with rig.leave_only(host):
-        product.post("host.down", host)
-        product.held("host.down", by="capacity")
+    with _without_room(rig, product) as (before, _):
         product.power_on(host)
         product.post("host.member", host)
         returned = product.ended("host.up")
@@ -128,6 +115,20 @@ def test_servers_without_room_start_where_they_were_when_their_own_host_returns(
         now = server(rig, was.id)
         assert (now.host, now.vm_state, now.power_state) == (host, "active", 1)
     assert all(len(hosts) == 1 for hosts in rig.copies().values())
+
+
+@contextlib.contextmanager
+def _without_room(rig: RigStage, product: Product) -> Iterator[tuple[tuple[Server, ...], Incident]]:
+    """Let the first host die while no other takes servers; give its servers as they were, and what is held."""
+    host = rig.hosts[0]
+    rig.boot(host, 2)
+    before = rig.cloud.servers_on(host)
+    product.configure(site=QUICK)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.leave_only(host):
+        product.post("host.down", host)
+        yield before, product.held("host.down", by="capacity")
 
 
 def _assert_in_service(rig: RigStage, host: str) -> None:
