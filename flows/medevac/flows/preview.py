@@ -5,7 +5,6 @@ Nothing here is a second implementation: `decide` decides, `make_plan` sorts, `r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medevac.core.event import Subject, SubjectKind
@@ -20,7 +19,8 @@ from medevac.flows.policy.language import HOST_DOWN, Policy, PolicySet
 from medevac.flows.policy.matching import Verdict, winner
 from medevac.flows.ports import Cloud, HostService, Server
 from medevac.flows.reserved import choose
-from medevac.flows.sorting import Seen, Surroundings, asks_aggregates, asks_projects, facts, make_plan
+from medevac.flows.sorting import Seen, facts, make_plan
+from medevac.flows.surroundings import Asking, Surroundings, look_around
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def preview(cloud: Cloud, host: str, question: Question) -> Preview | None:
         return None
     known = answering(question.policy_set.policies, question.failure)
     policies = concerned(known, question.failure, service)
-    around = look_around(cloud, service, known)
     servers = cloud.servers_on(host)
+    around = look_around(cloud, host, service.zone, servers, Asking(known, question.settings.exclude))
     seen = Seen(question.now, servers, cloud.evacuations_from(host), abilities(cloud, servers))
     incident = _incident(host, question)
     brief = Brief(incident.id, question.failure, host, question.now, question.settings)
@@ -87,12 +87,6 @@ def _standing_in(cloud: Cloud, service: HostService, question: Question, plan: P
     if not reserved.kept or not plan.servers or question.failure != HOST_DOWN:
         return ""
     return choose(reserved, service, cloud.compute_services(), cloud.aggregates()).reason
-
-
-def look_around(cloud: Cloud, service: HostService, policies: Sequence[Policy]) -> Surroundings:
-    """Return what *policies* may ask about the host of *service*; only what they do ask is read."""
-    aggregates = cloud.host_aggregates(service.host) if asks_aggregates(policies) else ()
-    return Surroundings(service.zone, aggregates, cloud.project_names() if asks_projects(policies) else {})
 
 
 def verdict(server: Server, host: str, around: Surroundings, question: Question) -> Verdict:

@@ -5,7 +5,7 @@ The plan step and the tools that preview it (`medevac policy plan`) share this o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from medevac.flows.abilities import Abilities
@@ -13,27 +13,15 @@ from medevac.flows.brief import Brief
 from medevac.flows.ordering import Member, arrange, in_order
 from medevac.flows.plan import LeftServer, Plan, PlannedServer, Remark
 from medevac.flows.policy.language import After, Evacuate, Match, Policy, Priority
-from medevac.flows.policy.matching import ServerFacts, asks_for, covers, matches, winner
+from medevac.flows.policy.matching import ServerFacts, covers, matches, winner
 from medevac.flows.policy.wishes import Owners, Wishes, lower_ceiling, lower_priority, picked, wishes_of
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Migration, Server
 from medevac.flows.selection import STOPPING, Ceiling, losses, why_left, why_left_alive
+from medevac.flows.surroundings import Surroundings
 
 SHORT_HISTORY = 100
 """Evacuation records of a host that are cheaper to list again than to leave out: that takes a second query a tick."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a `match` may ask about a host and the cloud around it."""
-
-    zone: str
-    aggregates: tuple[str, ...] = ()
-    """Of the host; empty too where no policy asks."""
-    projects: Mapping[str, str] = field(default_factory=dict)
-    """Project id to name; empty too where no policy asks."""
-    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Image id to properties; empty too where no policy asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +35,6 @@ class Seen:
     records: tuple[Migration, ...]
     """The evacuations from the host so far."""
     abilities: Abilities = field(default=Abilities())
-
-
-def asks_aggregates(policies: Sequence[Policy], exclude: Match | None = None) -> bool:
-    """Tell whether any of *policies* matches by aggregate, so that they must be read."""
-    return asks_for(_matches(policies, exclude), "aggregate")
-
-
-def asks_projects(policies: Sequence[Policy], exclude: Match | None = None) -> bool:
-    """Tell whether any of *policies* matches by project, so that their names must be read."""
-    return asks_for(_matches(policies, exclude), "project")
-
-
-def asks_images(policies: Sequence[Policy], exclude: Match | None = None) -> bool:
-    """Tell whether any of *policies* matches by a property of images, so that they must be read."""
-    return asks_for(_matches(policies, exclude), "image_property")
-
-
-def _matches(policies: Sequence[Policy], exclude: Match | None) -> list[Match]:
-    """Return everything that may ask something about a server."""
-    mine = [match for policy in policies for match in (policy.match, *(after.match for after in policy.after))]
-    return [*mine, exclude] if exclude else mine
 
 
 def facts(server: Server, host: str, around: Surroundings) -> ServerFacts:

@@ -133,6 +133,22 @@ def test_other_policies_than_the_sites_can_be_tried(medevac: Medevac, tmp_path: 
     assert result.exit_code == 0
 
 
+def test_what_a_policy_asks_of_images_and_the_site_file_of_projects_is_read(medevac: Medevac, tmp_path: Path) -> None:
+    (tmp_path / "debian.yaml").write_text(
+        "policy: debian\nmatch: {image_property: {name: debian}}\nwhen: {host.down: [fence, disable, evacuate]}\n"
+    )
+    with (tmp_path / "medevac.yaml").open("a") as site:
+        site.write("shared_storage: ['*']\nexclude: {project: batch}\n")
+    tried = ("--host", "compute-1", "--policies", str(tmp_path / "debian.yaml"), "--json")
+    (host,) = json.loads(medevac("policy", "plan", *tried).output)["hosts"]
+    assert [server["name"] for server in host["plan"]["servers"]] == ["imaged-1"]
+    assert {left["name"] for left in host["plan"]["left"] if "site file excludes" in left["reason"]} == {
+        f"job-{number}" for number in range(1, 8)
+    }
+    cases = json.loads(medevac("policy", "explain", *tried).output)["cases"]
+    assert ["imaged-1"] in [[server["name"] for server in case["servers"]] for case in cases if case["policy"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

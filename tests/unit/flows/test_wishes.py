@@ -12,7 +12,8 @@ from medevac.flows.plan import Plan, Settings
 from medevac.flows.policy.language import Allow, Evacuate, Flow, Leave, Match, Policy, Priority
 from medevac.flows.policy.wishes import Owners, Wish, after_of, wishes_of
 from medevac.flows.ports import Server
-from medevac.flows.sorting import Seen, Surroundings, make_plan
+from medevac.flows.sorting import Seen, make_plan
+from medevac.flows.surroundings import Surroundings
 
 SERVER = Server(
     id="1", name="web", project_id="p", host="h1", vm_state="active", task_state="", power_state=1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from medevac.core.wire import from_plain, to_plain
@@ -11,8 +11,9 @@ from medevac.flows.brief import Brief
 from medevac.flows.plan import Plan
 from medevac.flows.policy.language import Policy
 from medevac.flows.ports import HostService, Ports, Server
-from medevac.flows.sorting import Seen, Surroundings, asks_aggregates, asks_images, asks_projects, make_plan
+from medevac.flows.sorting import Seen, make_plan
 from medevac.flows.steps.base import Step
+from medevac.flows.surroundings import Asking, look_around
 
 
 class MakePlan(Step):
@@ -34,24 +35,14 @@ class MakePlan(Step):
         cloud = ports.cloud
         records = self.patiently(ports, lambda: cloud.evacuations_from(self.brief.host))
         servers = self.servers(ports)
-        around = self._look_around(ports, zone, servers)
+        asking = Asking(self._policies, self.brief.settings.exclude)
+        around = self.patiently(ports, lambda: look_around(cloud, self.brief.host, zone, servers, asking))
         able = self.patiently(ports, lambda: abilities(cloud, servers))
         return make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records, able))
 
     def servers(self, ports: Ports) -> tuple[Server, ...]:
         """Return the servers that are concerned."""
         return self.patiently(ports, lambda: ports.cloud.servers_on(self.brief.host))
-
-    def _look_around(self, ports: Ports, zone: str, servers: Sequence[Server]) -> Surroundings:
-        host, cloud, asking = self.brief.host, ports.cloud, (self._policies, self.brief.settings.exclude)
-        aggregates = self.patiently(ports, lambda: cloud.host_aggregates(host)) if asks_aggregates(*asking) else ()
-        projects = self.patiently(ports, cloud.project_names) if asks_projects(*asking) else {}
-        images = {server.image_id for server in servers if server.image_id} if asks_images(*asking) else set()
-        properties = {image: self._properties(ports, image) for image in sorted(images)}
-        return Surroundings(zone, aggregates, projects, properties)
-
-    def _properties(self, ports: Ports, image: str) -> Mapping[str, str]:
-        return self.patiently(ports, lambda: ports.cloud.image_properties(image))
 
     def _tell(self, ports: Ports, plan: Plan) -> None:
         counts = ", ".join(f"{p.name} {len(plan.of(p.name))}" for p in self._policies if plan.of(p.name))
