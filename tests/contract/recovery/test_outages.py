@@ -74,6 +74,23 @@ def test_a_server_whose_new_host_stands_still_is_put_elsewhere_and_stays_there_t
     assert rig.copies()[server_id] == [there]
 
 
+@contextlib.contextmanager
+def _begun(rig: RigStage, product: Product, spawning: float) -> Iterator[tuple[Server, ...]]:
+    """Let the first host die, and give its servers as they were once Nova was asked for some of them.
+
+    Guests take *spawning* seconds to start until the body has ended.
+    """
+    host = rig.hosts[0]
+    rig.boot(host, SERVERS)
+    before = rig.cloud.servers_on(host)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.slow_spawning(spawning):
+        product.post("host.down", host)
+        product.until(lambda: product.asked() >= BEGUN, deadline=90)
+        yield before
+
+
 def _outlast(seconds: float) -> None:
     """Let an outage last: there is nothing to wait for."""
     threading.Event().wait(seconds)
