@@ -71,7 +71,7 @@ def user_agent() -> str:
 
 
 def open_session(cloud: str | None = None, bounds: Bounds | None = None) -> CloudSession:
-    """Return a session for *cloud* of clouds.yaml, or for OS_CLOUD, or for the OS_* variables.
+    """Return a session for *cloud* of clouds.yaml, which the site file names, or for OS_CLOUD, or the OS_* variables.
 
     Nothing is sent before the first call.  Raises CloudNotConfiguredError with the remedy.
     """
@@ -97,18 +97,24 @@ def _first(interfaces: list[str] | str | None) -> str | None:
 
 
 def _configured(cloud: str | None) -> CloudRegion:
-    wanted = f"cloud '{cloud}'" if cloud else "the cloud of OS_CLOUD or OS_*"
     try:
         with warnings.catch_warnings():
             # The SDK announces the end of its own export to InfluxDB to everybody, used or not.
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             found = OpenStackConfig(app_name=AGENT, app_version=version(AGENT)).get_one(cloud)
     except (openstack.exceptions.ConfigException, keystone.AuthPluginException) as error:
-        message = f"{wanted}: {str(error).rstrip('.')}. {CloudNotConfiguredError.__doc__}"
-        raise CloudNotConfiguredError(message) from error
+        raise _lacking(cloud, str(error).rstrip(".")) from error
     kind = str(found.config.get("auth_type", ""))
     missing = [key for key in _NEEDED.get(kind, ()) if not found.config.get("auth", {}).get(key)]
     if missing:
-        message = f"{wanted}: no {' and '.join(missing)} given. {CloudNotConfiguredError.__doc__}"
-        raise CloudNotConfiguredError(message)
+        raise _lacking(cloud, f"no {' and '.join(missing)} given")
     return found
+
+
+def _lacking(cloud: str | None, what: str) -> CloudNotConfiguredError:
+    """Return the error with the remedy for who named the cloud: the site file (*cloud*), or the environment."""
+    if cloud is None:
+        return CloudNotConfiguredError(f"the cloud of OS_CLOUD or OS_*: {what}. {CloudNotConfiguredError.__doc__}")
+    return CloudNotConfiguredError(
+        f"cloud '{cloud}' of the site file: {what}. Describe it in clouds.yaml, or let `cloud` name one that is there."
+    )

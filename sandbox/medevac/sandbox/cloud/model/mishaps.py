@@ -34,7 +34,6 @@ class Order:
     seconds: float = 0.0
     status: int = 503
     after: bool = False
-    hits: int = 0
 
     @property
     def carried_out(self) -> bool:
@@ -97,7 +96,6 @@ class Mishaps:
             return None
         for order in self.orders:
             if order.matches(now, method, path, body):
-                order.hits += 1
                 order.count -= order.count > 0
                 return order
         return None
