@@ -34,4 +34,5 @@ def latencies(kind: str, client: KazooClient, hosts: str, events: Path) -> list[
 def test_ours_starts_much_sooner_after_posting(zk: KazooClient, zk_hosts: str, events: Path) -> None:
     ours = statistics.median(latencies("ours", zk, zk_hosts, events))
     stock = statistics.median(latencies("stock", zk, zk_hosts, events))
-    assert ours * 1.5 < stock  # ten times and more, where nobody else wants the processors
+    # On two idle cores 10 to 23 ms against 174 to 196, 8 to 18 times; load adds as much to both, and 0.3 s is allowed.
+    assert ours * 1.5 < stock

@@ -26,9 +26,9 @@ class Host:
     """False: its network is cut, while its guests run on."""
     compute_running: bool = True
     frozen: bool = False
+    """True: nova-compute stands still (SIGSTOP, or an I/O error that never ends) and goes on where it was."""
     waits_for_network: bool = False
     """nova-compute was started while the host was cut off: it cleans up, and takes part, when it reaches the others."""
-    """True: nova-compute stands still (SIGSTOP, or an I/O error that never ends) and goes on where it was."""
     compute_starts: int = 1
     """How often it was started."""
     libvirt: str = "running"
