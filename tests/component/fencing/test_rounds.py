@@ -24,7 +24,7 @@ from medevac.workers.fencing import rounds
 from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.fencing.means import Step
 from medevac.workers.fencing.quiet import HumanMeans
-from medevac.workers.fencing.rounds import Pace, Rounds
+from medevac.workers.fencing.rounds import Rounds, Schedule
 from medevac.workers.status import look
 from medevac.workers.zookeeper import connect, disconnect, ensure_layout
 from tests.fixtures.waiting import until
@@ -74,8 +74,8 @@ class Site:
             Step(Rung("bmc"), self.bmc),
             Step(Rung("human"), HumanMeans(("*",))),
         ]
-        pace = Pace(HOUR, hosts=2, page=page, second_look=0.01, look_every=0.01)
-        return Rounds(self.client, self.fakes.cloud, self.fakes.clock, LadderFencer(rungs), pace)
+        schedule = Schedule(HOUR, hosts=2, page=page, second_look=0.01, look_every=0.01)
+        return Rounds(self.client, self.fakes.cloud, self.fakes.clock, LadderFencer(rungs), schedule)
 
     def go(self) -> list[str]:
         """Go one round, as a worker that has only just become leader, and return who was tried."""

@@ -27,8 +27,7 @@ from medevac.workers.brakes.levels import Watch
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.experience import Experience
-from medevac.workers.fencing.rounds import Pace as RoundsPace
-from medevac.workers.fencing.rounds import Rounds
+from medevac.workers.fencing.rounds import Rounds, Schedule
 from medevac.workers.intake import Desk, Intake
 from medevac.workers.ladders import fencer_of
 from medevac.workers.names import HostNames
@@ -184,8 +183,8 @@ class Worker:
         """Prove fence paths while this process leads; a site without ladders has none to prove."""
         told = self._site.fence_rounds
         every = float(told.every) if self._site.fencing else 0.0
-        pace = RoundsPace(every, told.hosts, told.page)
-        rounds = Rounds(client, self._cloud, self._clock, fencer_of(self._site), pace)
+        schedule = Schedule(every, told.hosts, told.page)
+        rounds = Rounds(client, self._cloud, self._clock, fencer_of(self._site), schedule)
         notifier = AppriseNotifier(self._site.notify)
         thread = threading.Thread(
             target=rounds.run, args=(triage.leading.is_set, notifier), name="fence-rounds", daemon=True

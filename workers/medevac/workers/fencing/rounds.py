@@ -70,7 +70,7 @@ class FencePath:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Schedule:
     """How rounds are gone."""
 
     every: float
@@ -86,18 +86,20 @@ class Pace:
 class Rounds:
     """Goes rounds in a thread of its own while *leads* says so."""
 
-    def __init__(self, client: KazooClient, cloud: Cloud, clock: Clock, fencer: LadderFencer, pace: Pace) -> None:
+    def __init__(
+        self, client: KazooClient, cloud: Cloud, clock: Clock, fencer: LadderFencer, schedule: Schedule
+    ) -> None:
         """Ask *cloud* for hosts, and the rungs of *fencer* about them."""
         self._client = client
         self._cloud = cloud
         self._clock = clock
         self._fencer = fencer
-        self._pace = pace
+        self._schedule = schedule
         self._stopping = threading.Event()
 
     def run(self, leads: Callable[[], bool], notifier: Notifier) -> None:
         """Go rounds until stop() is called."""
-        while self._pace.every and not self._stopping.wait(self._pace.look_every):
+        while self._schedule.every and not self._stopping.wait(self._schedule.look_every):
             try:
                 if leads() and self.due():
                     self.go(notifier)
@@ -114,17 +116,17 @@ class Rounds:
     def due(self) -> bool:
         """Tell whether the last round, whoever went it, is long enough ago."""
         newest = max((path.at for path in paths(self._client)), default=0.0)
-        return self._clock.now() - newest >= self._pace.every
+        return self._clock.now() - newest >= self._schedule.every
 
     def go(self, notifier: Notifier) -> Sequence[FencePath]:
         """Try the hosts that waited longest; tell of those that no rung could fence since now."""
         known = {path.host: path for path in paths(self._client)}
         hosts = sorted(service.host for service in self._cloud.compute_services() if not service.forced_down)
         self._forget(known.keys() - set(hosts))
-        chosen = sorted(hosts, key=lambda host: known[host].at if host in known else 0.0)[: self._pace.hosts]
+        chosen = sorted(hosts, key=lambda host: known[host].at if host in known else 0.0)[: self._schedule.hosts]
         found = self._try(chosen)
         doubtful = [path.host for path in found if path.rungs and not path.valid]
-        if doubtful and not self._stopping.wait(self._pace.second_look):
+        if doubtful and not self._stopping.wait(self._schedule.second_look):
             again = {path.host: path for path in self._try(doubtful)}
             found = [again.get(path.host, path) for path in found]
         for path in found:
@@ -161,12 +163,12 @@ class Rounds:
         if path.valid or (before is not None and not before.valid):
             return
         log.warning("%s", path.problem)
-        if not self._pace.page:
+        if not self._schedule.page:
             return
         try:
-            notifier.send(self._pace.page, f"medevac: nothing could fence {path.host}", path.problem)
+            notifier.send(self._schedule.page, f"medevac: nothing could fence {path.host}", path.problem)
         except NotificationError as error:
-            log.warning("%s was not told: %s", self._pace.page, error)
+            log.warning("%s was not told: %s", self._schedule.page, error)
 
 
 def try_host(fencer: LadderFencer, host: str, now: float) -> FencePath:
