@@ -40,7 +40,7 @@ CLOCK_SLACK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Target:
     """One server as a deed sees it."""
 
     ports: Ports
@@ -111,26 +111,26 @@ class Deed(ABC):
         """Tell whether the deed is for a server that stands so."""
         return server.open and not server.moved
 
-    def source(self, case: Case) -> str:
+    def source(self, target: Target) -> str:
         """Return the host on which the server is until the deed is done; elsewhere it is somebody else's."""
-        return case.brief.host
+        return target.brief.host
 
-    def ready(self, case: Case) -> End | None:
+    def ready(self, target: Target) -> End | None:
         """Return why there is nothing to ask for, or None.  It only reads."""
-        del case
+        del target
         return None
 
     @abstractmethod
-    def ask(self, case: Case) -> End | None:
+    def ask(self, target: Target) -> End | None:
         """Ask for it.  Return its end where that is known by that."""
 
     @abstractmethod
-    def judge(self, case: Case) -> End | None:
+    def judge(self, target: Target) -> End | None:
         """Return the end that is seen now; None while there is none."""
 
-    def left_trace(self, case: Case) -> bool:
+    def left_trace(self, target: Target) -> bool:
         """Tell whether a call without an answer has been carried out, or is being."""
-        return bool(case.seen.task_state) or case.seen.updated_at >= case.asked_at - CLOCK_SLACK
+        return bool(target.seen.task_state) or target.seen.updated_at >= target.asked_at - CLOCK_SLACK
 
 
 @dataclass
@@ -211,8 +211,8 @@ class Errands:
             return left("its owner deleted it meanwhile")
         planned = errand.planned
         killed = planned.id in self.killed
-        case = Case(self.ports, self.step.brief, planned, seen, self.since, errand.asked_at or 0.0, killed)
-        return self._begin(errand, case) if errand.asked_at is None else self._look(errand, case)
+        target = Target(self.ports, self.step.brief, planned, seen, self.since, errand.asked_at or 0.0, killed)
+        return self._begin(errand, target) if errand.asked_at is None else self._look(errand, target)
 
     def _mind_what_was_intended(self, errand: _Errand) -> None:
         """Take it for asked where a worker that died in this step was about to ask."""
@@ -225,54 +225,54 @@ class Errands:
             errand.asked_at, errand.unsure = max(mine), True
             self._say(errand, "an earlier worker may have asked for it; looking before asking again")
 
-    def _begin(self, errand: _Errand, case: Case) -> End | None:
-        end = self._spoken_for(errand, case)
-        if end is not None or errand.not_before > case.now:
+    def _begin(self, errand: _Errand, target: Target) -> End | None:
+        end = self._spoken_for(errand, target)
+        if end is not None or errand.not_before > target.now:
             return end
-        return self._attempt(errand, case, self._ask)
+        return self._attempt(errand, target, self._ask)
 
-    def _ask(self, errand: _Errand, case: Case) -> End | None:
-        end = self.deed.ready(case)
+    def _ask(self, errand: _Errand, target: Target) -> End | None:
+        end = self.deed.ready(target)
         if end is not None:
             return end
         text = f"{self.deed.word} for {errand.planned.name}"
         entry = self.step.entry(self.ports, text, errand.planned.id, {INTENDS: self.deed.word})
         self.ports.log.append([entry])
         try:
-            end = self.deed.ask(case)
+            end = self.deed.ask(target)
         except OutcomeUnknownError as error:
             errand.unsure = True
             self._say(errand, f"asked, no answer ({error}); looking before asking again")
-        errand.asked_at = case.now
+        errand.asked_at = target.now
         self.away = _Away()
         return end
 
-    def _look(self, errand: _Errand, case: Case) -> End | None:
-        end = self._attempt(errand, case, lambda _, seen: self.deed.judge(seen))
+    def _look(self, errand: _Errand, target: Target) -> End | None:
+        end = self._attempt(errand, target, lambda _, seen: self.deed.judge(seen))
         if end is not None:
             return end
-        waited = case.now - case.asked_at
+        waited = target.now - target.asked_at
         if errand.unsure and waited > self.step.brief.settings.grace:
             errand.unsure = False
-            if not self.step.patiently(self.ports, lambda: self.deed.left_trace(case)):
-                return self._again(errand, case)
+            if not self.step.patiently(self.ports, lambda: self.deed.left_trace(target)):
+                return self._again(errand, target)
         elif waited > self.deed.timeout:
             return failed(f"{self.deed.word} has not ended after {self.deed.timeout:.0f} s")
         return None
 
-    def _again(self, errand: _Errand, case: Case) -> End | None:
+    def _again(self, errand: _Errand, target: Target) -> End | None:
         """Ask once more, as long as the site is patient with a cloud that does not answer."""
         why = "the call without an answer left no trace"
-        if case.now - errand.first_at > self.step.brief.settings.patience:
+        if target.now - errand.first_at > self.step.brief.settings.patience:
             return failed(f"{why}, again and again")
-        errand.asked_at, errand.begun_at = None, case.now
+        errand.asked_at, errand.begun_at = None, target.now
         self._say(errand, f"{why}: it is asked for again")
         return None
 
-    def _attempt(self, errand: _Errand, case: Case, act: Callable[[_Errand, Case], End | None]) -> End | None:
+    def _attempt(self, errand: _Errand, target: Target, act: Callable[[_Errand, Target], End | None]) -> End | None:
         """Return what *act* returns; what does not answer is asked again, as long as one server may take."""
         try:
-            return act(errand, case)
+            return act(errand, target)
         except NotFoundError:
             return left("its owner deleted it meanwhile")
         except (ConflictError, RefusedError) as error:
@@ -280,44 +280,44 @@ class Errands:
         except NoHypervisorError as error:
             return failed(str(error))
         except HypervisorUnavailableError as error:
-            return self._hypervisor_away(errand, case, str(error))
+            return self._hypervisor_away(errand, target, str(error))
         except CloudUnavailableError as error:
-            return self._put_off(errand, case, self.step.brief.settings.patience, f"no call gets through: {error}")
+            return self._put_off(errand, target, self.step.brief.settings.patience, f"no call gets through: {error}")
 
-    def _hypervisor_away(self, errand: _Errand, case: Case, reason: str) -> End | None:
+    def _hypervisor_away(self, errand: _Errand, target: Target, reason: str) -> End | None:
         """Try again as long as one server may take; it may be this guest alone, so another one is tried first."""
         away = self.away
-        away.since = case.now if away.since is None else away.since
-        if case.now - away.since > self.deed.timeout:
+        away.since = target.now if away.since is None else away.since
+        if target.now - away.since > self.deed.timeout:
             away.hopeless = reason
             return failed(reason)
-        end = self._put_off(errand, case, self.deed.timeout, reason)
-        away.until, errand.not_before = case.now + AWAY, case.now + 2 * AWAY
+        end = self._put_off(errand, target, self.deed.timeout, reason)
+        away.until, errand.not_before = target.now + AWAY, target.now + 2 * AWAY
         return end
 
-    def _put_off(self, errand: _Errand, case: Case, patience: float, reason: str) -> End | None:
-        if case.now - errand.begun_at > patience:
+    def _put_off(self, errand: _Errand, target: Target, patience: float, reason: str) -> End | None:
+        if target.now - errand.begun_at > patience:
             return failed(reason)
         if errand.not_before == 0.0:
             self._say(errand, f"{reason}; trying again")
-        errand.not_before = case.now + AWAY
+        errand.not_before = target.now + AWAY
         return None
 
-    def _spoken_for(self, errand: _Errand, case: Case) -> End | None:
+    def _spoken_for(self, errand: _Errand, target: Target) -> End | None:
         """Return why the server is not to be touched; one that is busy is only put off."""
-        planned, seen = case.planned, case.seen
+        planned, seen = target.planned, target.seen
         if seen.task_state in OWNER_DELETES:
             return left("its owner is deleting it")
-        if seen.host != self.deed.source(case):
+        if seen.host != self.deed.source(target):
             return left(f"somebody has moved it to {seen.host or 'no host'} meanwhile")
         if seen.locked and not planned.locked:
             return left("its owner locked it meanwhile")
         if not planned.allow.permits(self.deed.needs):
             return failed(f"{planned.allowed_by} allows no more than {planned.allow.value} for it")
         if seen.task_state and self.deed.through_nova:
-            if case.now - errand.begun_at > self.deed.timeout:
+            if target.now - errand.begun_at > self.deed.timeout:
                 return failed(f"it is still {seen.task_state} after {self.deed.timeout:.0f} s")
-            errand.not_before = case.now + PAUSE
+            errand.not_before = target.now + PAUSE
         return None
 
     def _say(self, errand: _Errand, text: str) -> None:

@@ -9,7 +9,7 @@ from medevac.core.errors import HypervisorUnavailableError
 from medevac.flows.guests import OFF, PAUSED, RUNNING
 from medevac.flows.policy.language import Allow
 from medevac.flows.selection import OWNER_STOPS
-from medevac.flows.steps.errands import CRASHED, Case, Deed, End, back, failed, left
+from medevac.flows.steps.errands import CRASHED, Deed, End, Target, back, failed, left
 
 RESTARTS = ("restart", "reset")
 """The deeds that a limit counts."""
@@ -33,9 +33,9 @@ class Bounds:
     within: float
     """Seconds."""
 
-    def reached(self, case: Case) -> End | None:
+    def reached(self, target: Target) -> End | None:
         """Return the end where the server was restarted so often already."""
-        earlier = case.ports.history.deeds(case.planned.id, case.now - self.within)
+        earlier = target.ports.history.deeds(target.planned.id, target.now - self.within)
         number = sum(word in RESTARTS for _, word in earlier)
         if number < self.at_most:
             return None
@@ -56,25 +56,29 @@ class Restart(Deed):
         super().__init__(parallel, timeout)
         self._bounds = bounds
 
-    def ready(self, case: Case) -> End | None:
+    def ready(self, target: Target) -> End | None:
         """Return why it is not restarted."""
-        return works_already(case) or owner_stopped(case) or (self._bounds.reached(case) if self._bounds else None)
+        return works_already(target) or owner_stopped(target) or self.bounds_reached(target)
 
-    def ask(self, case: Case) -> None:
+    def bounds_reached(self, target: Target) -> End | None:
+        """Return the end where the server was restarted as often as it may be."""
+        return self._bounds.reached(target) if self._bounds else None
+
+    def ask(self, target: Target) -> None:
         """Ask Nova."""
-        if case.seen.vm_state == STOPPED:
-            case.ports.cloud.start(case.planned.id)
+        if target.seen.vm_state == STOPPED:
+            target.ports.cloud.start(target.planned.id)
         else:
-            case.ports.cloud.reboot(case.planned.id)
+            target.ports.cloud.reboot(target.planned.id)
 
-    def judge(self, case: Case) -> End | None:
+    def judge(self, target: Target) -> End | None:
         """Return that it runs, as Nova and its hypervisor say; or why it does not."""
-        seen = case.seen
-        if seen.task_state or not self.left_trace(case):
+        seen = target.seen
+        if seen.task_state or not self.left_trace(target):
             return None
         if seen.vm_state == "error":
             return failed(f"it is in ERROR: {seen.fault or 'no fault is given'}")
-        if seen.vm_state == ACTIVE and seen.power_state == POWERED and _guest_runs(case):
+        if seen.vm_state == ACTIVE and seen.power_state == POWERED and _guest_runs(target):
             return back(seen.host, f"it runs again on {seen.host}")
         return None
 
@@ -91,29 +95,26 @@ class Reset(Restart):
         self._watch = watch
         self._min_uptime = min_uptime
 
-    def ready(self, case: Case) -> End | None:
+    def ready(self, target: Target) -> End | None:
         """Return why it is not reset."""
-        return owner_stopped(case) or self._too_young(case) or self._bounds_reached(case) or self._works(case)
+        return owner_stopped(target) or self._too_young(target) or self.bounds_reached(target) or self._works(target)
 
-    def _bounds_reached(self, case: Case) -> End | None:
-        return self._bounds.reached(case) if self._bounds else None
-
-    def _too_young(self, case: Case) -> End | None:
-        age = case.now - case.seen.updated_at
+    def _too_young(self, target: Target) -> End | None:
+        age = target.now - target.seen.updated_at
         if age >= self._min_uptime:
             return None
         return left(f"it is not reset: Nova changed it {max(age, 0.0):.0f} s ago, and it may still be booting")
 
-    def _works(self, case: Case) -> End | None:
+    def _works(self, target: Target) -> End | None:
         """Return that it works: its guest answers, or its disks or network move while it is watched.
 
         What cannot be seen is no reason to reset it: HypervisorUnavailableError goes to the caller.
         """
-        hypervisor, host, server = case.ports.hypervisor, case.seen.host, case.planned.id
+        hypervisor, host, server = target.ports.hypervisor, target.seen.host, target.planned.id
         if hypervisor.ping_guest(host, server, PING):
             return back(host, "its guest answers again")
         before = hypervisor.activity(host, server)
-        case.ports.clock.wait(self._watch)
+        target.ports.clock.wait(self._watch)
         after = hypervisor.activity(host, server)
         requests = after.block_requests - before.block_requests
         packets = after.net_packets - before.net_packets
@@ -135,33 +136,33 @@ class Resume(Deed):
         self._every = every
         self._tried_at: dict[str, float] = {}
 
-    def ready(self, case: Case) -> End | None:
+    def ready(self, target: Target) -> End | None:
         """Return why it is not resumed: only what is still paused is."""
-        if case.seen.vm_state in OWNER_STOPS:
-            return left(f"it is {case.seen.vm_state}, as somebody wants it")
-        domain = case.domain()
+        if target.seen.vm_state in OWNER_STOPS:
+            return left(f"it is {target.seen.vm_state}, as somebody wants it")
+        domain = target.domain()
         if domain is None or domain.state == OFF:
             return failed("it is off: there is nothing to resume")
         if domain.state == RUNNING:
-            return back(case.seen.host, "it is not paused any more")
+            return back(target.seen.host, "it is not paused any more")
         return None
 
-    def ask(self, case: Case) -> None:
+    def ask(self, target: Target) -> None:
         """Resume it."""
-        case.ports.hypervisor.resume(case.seen.host, case.planned.id)
-        self._tried_at[case.planned.id] = case.now
+        target.ports.hypervisor.resume(target.seen.host, target.planned.id)
+        self._tried_at[target.planned.id] = target.now
 
-    def judge(self, case: Case) -> End | None:
+    def judge(self, target: Target) -> End | None:
         """Return that it has stayed running; resume it again where it was paused again."""
-        domain = case.domain()
+        domain = target.domain()
         if domain is None or domain.state == OFF:
             return failed("it went off")
-        rested = case.now - self._tried_at.get(case.planned.id, case.asked_at) >= self._every
+        rested = target.now - self._tried_at.get(target.planned.id, target.asked_at) >= self._every
         if rested and domain.state == PAUSED:
-            case.ports.log.assert_owned()
-            self.ask(case)
+            target.ports.log.assert_owned()
+            self.ask(target)
         elif rested:
-            return back(case.seen.host, f"it runs again on {case.seen.host}")
+            return back(target.seen.host, f"it runs again on {target.seen.host}")
         return None
 
 
@@ -171,67 +172,67 @@ class Rebuild(Deed):
     word: ClassVar[str] = "rebuild"
     needs: ClassVar[Allow] = Allow.REBUILD
 
-    def ready(self, case: Case) -> End | None:
+    def ready(self, target: Target) -> End | None:
         """Return why it is not rebuilt."""
-        if not case.seen.image_id:
+        if not target.seen.image_id:
             return failed("it boots from a volume: its disk is not made from an image")
-        if case.seen.vm_state in OWNER_STOPS - {STOPPED}:
-            return left(f"it is {case.seen.vm_state}, as somebody wants it")
+        if target.seen.vm_state in OWNER_STOPS - {STOPPED}:
+            return left(f"it is {target.seen.vm_state}, as somebody wants it")
         return None
 
-    def ask(self, case: Case) -> None:
+    def ask(self, target: Target) -> None:
         """Ask Nova."""
-        case.ports.cloud.rebuild(case.planned.id)
+        target.ports.cloud.rebuild(target.planned.id)
 
-    def judge(self, case: Case) -> End | None:
+    def judge(self, target: Target) -> End | None:
         """Return that it is there again."""
-        seen = case.seen
-        if seen.task_state or not self.left_trace(case):
+        seen = target.seen
+        if seen.task_state or not self.left_trace(target):
             return None
         if seen.vm_state == "error":
             return failed(f"it is in ERROR: {seen.fault or 'no fault is given'}")
         return back(seen.host, f"rebuilt on {seen.host}: what was on its disk is lost")
 
 
-def owner_stopped(case: Case) -> End | None:
+def owner_stopped(target: Target) -> End | None:
     """Return that it is left, because somebody stopped it; after a crash or a kill Nova itself calls it stopped.
 
     What was stopped before it was killed had been stopped by somebody: the kill found it off.
     """
-    state = case.seen.vm_state
-    by_us = case.killed and case.planned.vm_state != STOPPED
+    state = target.seen.vm_state
     if state not in OWNER_STOPS:
         return None
-    if state == STOPPED and (by_us or case.brief.failure == CRASHED):
-        return _stopped_since(case)
+    by_us = target.killed and target.planned.vm_state != STOPPED
+    if state == STOPPED and (by_us or target.brief.failure == CRASHED):
+        return _stopped_since(target)
     return left(f"it is {state}, as somebody wants it")
 
 
-def _stopped_since(case: Case) -> End | None:
-    if case.brief.cause in UNTOLD and not case.killed:
+def _stopped_since(target: Target) -> End | None:
+    if target.brief.cause in UNTOLD and not target.killed:
         return left("it is off, and shut off by Nova by now: it may well have been shut down from inside")
-    stop = case.ports.cloud.last_stop(case.planned.id)
-    if stop is None or not stop.by_user or stop.at <= case.brief.opened_at:
+    stop = target.ports.cloud.last_stop(target.planned.id)
+    if stop is None or not stop.by_user or stop.at <= target.brief.opened_at:
         return None
     return left("its owner stopped it meanwhile")
 
 
-def works_already(case: Case) -> End | None:
+def works_already(target: Target) -> End | None:
     """Return that a server that crashed runs: somebody was faster."""
-    if case.brief.failure != CRASHED or case.seen.vm_state != ACTIVE or case.seen.task_state:
+    if target.brief.failure != CRASHED or target.seen.vm_state != ACTIVE or target.seen.task_state:
         return None
     try:
-        domain = case.domain()
+        domain = target.domain()
     except HypervisorUnavailableError:
         return None
     runs = domain is not None and domain.state == RUNNING
-    return back(case.seen.host, f"it runs already on {case.seen.host}") if runs else None
+    return back(target.seen.host, f"it runs already on {target.seen.host}") if runs else None
 
 
-def _guest_runs(case: Case) -> bool:
+def _guest_runs(target: Target) -> bool:
     """Tell whether the hypervisor sees it running; where it does not answer, Nova's word is all there is."""
     try:
-        domain = case.domain()
+        domain = target.domain()
     except HypervisorUnavailableError:
         return True
     return domain is not None and domain.state == RUNNING

@@ -10,7 +10,7 @@ from medevac.flows.policy.language import Allow, Result
 from medevac.flows.policy.words import SERVER_FAILURES
 from medevac.flows.ports import KillProof
 from medevac.flows.standing import Standing
-from medevac.flows.steps.errands import Case, Deed, End, failed
+from medevac.flows.steps.errands import Deed, End, Target, failed
 from medevac.flows.still_out import life_of
 
 UNDER_WAY = ("migrating", "resize_prep", "resize_migrating", "resize_migrated", "resize_finish")
@@ -28,28 +28,28 @@ class Kill(Deed):
         """Tell whether it may still run here."""
         return super().concerns(server) and server.proof is None
 
-    def ready(self, case: Case) -> End | None:
+    def ready(self, target: Target) -> End | None:
         """Return why it is not killed."""
-        if case.seen.task_state in UNDER_WAY:
-            return failed(f"it is not killed while it is {case.seen.task_state}: it may run elsewhere by now")
-        if case.planned.unfit and case.brief.failure not in SERVER_FAILURES:
-            return failed(f"it is not killed, for it would not be brought back: {case.planned.unfit}")
-        evidence = case.ports.log.evidence()
-        if evidence is None or evidence.action == REBOOT or not speaks_for(evidence, life_of(case.brief)):
+        if target.seen.task_state in UNDER_WAY:
+            return failed(f"it is not killed while it is {target.seen.task_state}: it may run elsewhere by now")
+        if target.planned.unfit and target.brief.failure not in SERVER_FAILURES:
+            return failed(f"it is not killed, for it would not be brought back: {target.planned.unfit}")
+        evidence = target.ports.log.evidence()
+        if evidence is None or evidence.action == REBOOT or not speaks_for(evidence, life_of(target.brief)):
             return None
         return fenced(evidence)
 
-    def ask(self, case: Case) -> End:
+    def ask(self, target: Target) -> End:
         """Kill it and return the proof."""
-        proof = case.ports.hypervisor.kill(case.brief.host, case.planned.id)
+        proof = target.ports.hypervisor.kill(target.brief.host, target.planned.id)
         return End(
             Result.DONE, f"{proof.action} on {proof.host}: {proof.source} says {proof.raw}", proof=of_kill(proof)
         )
 
-    def judge(self, case: Case) -> End:
+    def judge(self, target: Target) -> End:
         """Kill it again, after a worker died in the midst of it: what is off already is proven to be off."""
-        case.ports.log.assert_owned()
-        return self.ask(case)
+        target.ports.log.assert_owned()
+        return self.ask(target)
 
 
 def of_kill(proof: KillProof) -> Proof:

@@ -17,7 +17,7 @@ from medevac.flows.policy.wishes import lower_ceiling, wishes_of
 from medevac.flows.ports import Ports, Server
 from medevac.flows.returning import Way
 from medevac.flows.steps.base import Step
-from medevac.flows.steps.errands import CLOCK_SLACK, Case, End, Errands, left
+from medevac.flows.steps.errands import CLOCK_SLACK, End, Errands, Target, left
 from medevac.flows.steps.migrate import LiveMigrate
 
 
@@ -31,29 +31,29 @@ class MoveBack(LiveMigrate):
         super().__init__(failback.parallel, float(failback.timeout))
         self._placed = placed
 
-    def source(self, case: Case) -> str:
+    def source(self, target: Target) -> str:
         """Return where medevac has put it."""
-        return self._placed[case.planned.id]
+        return self._placed[target.planned.id]
 
-    def ready(self, case: Case) -> End | None:
+    def ready(self, target: Target) -> End | None:
         """Return why it stays: its owner has other plans, or the host is out of service again."""
-        if case.seen.vm_state not in self.states:
-            return left(f"it is {case.seen.vm_state} by now, and stays where it is")
-        host = case.brief.host
-        service = case.ports.cloud.host_service(host)
+        if target.seen.vm_state not in self.states:
+            return left(f"it is {target.seen.vm_state} by now, and stays where it is")
+        host = target.brief.host
+        service = target.ports.cloud.host_service(host)
         if service is None or not service.enabled or service.forced_down or service.state != "up":
             return left(f"{host} is not in service any more: it stays where it is")
-        return super().ready(case)
+        return super().ready(target)
 
-    def ask(self, case: Case) -> None:
+    def ask(self, target: Target) -> None:
         """Ask Nova, whose scheduler has to find the host fit."""
-        case.ports.cloud.live_migrate(case.planned.id, case.brief.host)
+        target.ports.cloud.live_migrate(target.planned.id, target.brief.host)
 
-    def arrived(self, case: Case) -> End | None:
+    def arrived(self, target: Target) -> End | None:
         """Return that it is back; anywhere else somebody else has moved it to."""
-        if case.seen.host != case.brief.host:
-            return left(f"somebody has moved it to {case.seen.host or 'no host'} meanwhile")
-        return super().arrived(case)
+        if target.seen.host != target.brief.host:
+            return left(f"somebody has moved it to {target.seen.host or 'no host'} meanwhile")
+        return super().arrived(target)
 
 
 @dataclass(frozen=True, slots=True)
