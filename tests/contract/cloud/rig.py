@@ -176,6 +176,10 @@ class RigStage:
         """Disable *host*, as an operator does."""
         self._admin.services.disable_log_reason(self._admin.services.list(host=host, binary=COMPUTE)[0].id, reason)
 
+    def force_down(self, host: str) -> None:
+        """Force *host* down, as an operator does."""
+        self._admin.services.force_down(self._admin.services.list(host=host, binary=COMPUTE)[0].id, True)  # noqa: FBT003 - novaclient's order
+
     def copies(self) -> dict[str, list[str]]:
         """Return on which hosts each server's guest runs, as their hypervisors tell it."""
         found: dict[str, list[str]] = {}

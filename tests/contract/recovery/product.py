@@ -22,7 +22,7 @@ from kazoo.client import KazooClient
 
 from medevac.core import layout
 from medevac.core.incident import Incident
-from medevac.flows.ports import Server
+from medevac.flows.ports import Migration, Server
 from medevac.sandbox.processes import Child, program, stop_all
 from medevac.workers import board_view, incidents
 from tests.contract.cloud.rig import RigStage
@@ -92,9 +92,14 @@ class Product:
 
     def kill_busy_conductor(self) -> str:
         """End the worker that has claimed the job as `kill -9` does; return its name."""
-        owner = next(iter(board_view.jobs(self.client))).owner
+        owner = self.busy()
         os.kill(int(owner.split("-")[-2]), signal.SIGKILL)
         return owner
+
+    def busy(self) -> str:
+        """Return the name of the worker that has claimed the one job; empty where nobody has."""
+        (job,) = board_view.jobs(self.client)
+        return job.owner
 
     def __enter__(self) -> Self:
         return self
@@ -146,9 +151,9 @@ class Product:
         """Return the newest incident of *failure* once it has ended, and log how it went."""
         return self._seen(failure, host, lambda found: found.state.final, deadline)
 
-    def held(self, failure: str, by: str, deadline: float = 120.0) -> Incident:
+    def held(self, failure: str, by: str, host: str = "") -> Incident:
         """Return the incident of *failure* once *by* holds it."""
-        return self._seen(failure, "", lambda found: found.held_by == by, deadline)
+        return self._seen(failure, host, lambda found: found.held_by == by, deadline=120.0)
 
     def assert_back(self, before: Iterable[Server]) -> None:
         """Fail unless each of *before* is as it was, on another host, and no guest runs twice."""
@@ -198,8 +203,11 @@ class Product:
 
     def evacuations(self, host: str) -> collections.Counter[str]:
         """Return how many evacuations of each server from *host* Nova has taken on since the test began."""
-        records = self._rig.cloud.evacuations_from(host)
-        return collections.Counter(record.server_id for record in records if record.id > self._known[host])
+        return collections.Counter(record.server_id for record in self.records(host))
+
+    def records(self, host: str) -> list[Migration]:
+        """Return Nova's records of the evacuations from *host* since the test began."""
+        return [record for record in self._rig.cloud.evacuations_from(host) if record.id > self._known[host]]
 
     def _newest(self, host: str) -> int:
         return max((record.id for record in self._rig.cloud.evacuations_from(host)), default=0)

@@ -51,14 +51,37 @@ def test_an_aborted_recovery_lists_truly_what_was_not_undone(rig: RigStage, prod
         product.post("host.down", host)
         product.until(lambda: product.asked() >= 4, deadline=120)
         aborted = _abort(product)
-        left = {record for record in rig.cloud.evacuations_from(host) if record.live or record.succeeded}
-        product.until(lambda: not any(record.live for record in rig.cloud.evacuations_from(host)), deadline=60)
+        left = {record for record in product.records(host) if record.live or record.succeeded}
+        product.until(lambda: not any(record.live for record in product.records(host)), deadline=60)
     assert f"servers that have left {host} or are on their way: {len(left)} (" in aborted.reason
     assert f"nova-compute on {host} is forced down and disabled (medevac {aborted.id}" in aborted.reason
     assert f"{host} stays off" in aborted.reason
     assert len(rig.cloud.servers_on(host)) == 8 - len(left)
     assert (service(rig, host).forced_down, service(rig, host).enabled) == (True, False)
     assert all(len(hosts) == 1 for hosts in rig.copies().values())
+
+
+def test_a_recovery_on_hold_asks_for_no_more_servers_until_it_is_released(rig: RigStage, product: Product) -> None:
+    host = rig.hosts[0]
+    rig.boot(host, 8)
+    before = rig.cloud.servers_on(host)
+    product.configure(SLOWLY)
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.slow_spawning(2):
+        product.post("host.down", host)
+        product.until(lambda: product.asked() >= 4, deadline=120)
+        _order(product, "hold")
+        product.until(lambda: not product.busy(), deadline=60)
+        product.until(lambda: not any(record.live for record in product.records(host)), deadline=60)
+        left = sum(product.evacuations(host).values())
+        assert 4 <= left < 8
+        assert len(rig.cloud.servers_on(host)) == 8 - left
+        _order(product, "release")
+        assert product.ended("host.down").state.value == "recovered"
+    assert product.evacuations(host) == {server.id: 1 for server in before}
+    assert product.fenced() == [host]
+    product.assert_back(before)
 
 
 def test_an_abort_before_any_server_has_left_gives_the_host_back_to_nova(rig: RigStage, product: Product) -> None:
@@ -109,6 +132,26 @@ def test_a_reserved_host_is_reserved_again_if_nobody_came_to_it(rig: RigStage, p
     found = service(rig, spare)
     assert (found.enabled, found.disabled_reason) == ((True, "") if used else (False, RESERVED))
     product.assert_back(before)
+
+
+def test_a_server_that_fails_to_start_on_a_reserved_host_takes_no_second_one(rig: RigStage, product: Product) -> None:
+    host, other, *spares = rig.hosts
+    rig.boot(host)
+    before = rig.cloud.servers_on(host)
+    rig.disable(other, "full")
+    for spare in spares:
+        rig.disable(spare, RESERVED)
+    product.configure(site=f"reserved: {{hosts: [{', '.join(spares)}]}}\n")
+    product.work()
+    rig.kill_nova_compute(host)
+    with rig.break_spawning():
+        product.post("host.down", host)
+        product.until(lambda: any(record.status == "failed" for record in product.records(host)))
+    assert product.ended("host.down").state.value == "recovered"
+    product.assert_back(before)
+    left = {spare: service(rig, spare).disabled_reason for spare in spares}
+    assert sorted(left.values()) == ["", RESERVED]
+    assert [len(rig.cloud.servers_on(spare)) for spare, reason in left.items() if not reason] == [1]
 
 
 def test_a_host_whose_nova_compute_alone_is_gone_keeps_its_servers_and_takes_no_new_ones_until_it_is_back(
@@ -165,10 +208,14 @@ def _assert_untouched(rig: RigStage, product: Product, ids: tuple[str, ...]) -> 
     assert all(copies[server_id] == [host] for server_id in ids)
 
 
-def _abort(product: Product) -> Incident:
+def _order(product: Product, verb: str) -> None:
     found = product.incident("host.down")
     assert found is not None
-    product.command("incident", "abort", found.id, "--why", "wrong host")
+    product.command("incident", verb, found.id, "--why", "wrong host")
+
+
+def _abort(product: Product) -> Incident:
+    _order(product, "abort")
     ended = product.ended("host.down")
     assert ended.state.value == "parked"
     assert ended.reason.startswith("aborted by ")

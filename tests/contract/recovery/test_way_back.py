@@ -20,6 +20,7 @@ from tests.contract.recovery.product import Product
 pytestmark = [pytest.mark.real_nova, pytest.mark.timeout(600)]
 
 QUICK = "way_back: {settle: 2m, clean: 20s, hold: 5s, again: 10s}\nlimits: {capacity_again: 10s}\n"
+GOING_BACK = "way_back: {settle: 2m, clean: 20s, hold: 5s, again: 10s, failback: {parallel: 2}}\n"
 SERVERS = 3
 THEIRS = "I look at its board"
 
@@ -51,6 +52,41 @@ def test_a_host_that_returns_has_cleaned_up_before_it_is_enabled(rig: RigStage, 
     _assert_in_service(rig, host)
     assert {record.status for record in rig.cloud.evacuations_from(host)} == {"completed"}
     product.assert_back(before)
+
+
+def test_servers_go_back_live_to_a_host_that_has_returned_where_the_site_wants_them_back(
+    rig: RigStage, product: Product, die: Die
+) -> None:
+    host = rig.hosts[0]
+    ids = rig.boot(host, SERVERS)
+    before = rig.cloud.servers_on(host)
+    product.configure(site=GOING_BACK)
+    product.work()
+    assert die().state.value == "recovered"
+    product.assert_back(before)
+    product.power_on(host)
+    product.post("host.member", host)
+    assert product.ended("host.up").state.value == "recovered"
+    _assert_in_service(rig, host)
+    assert {(server(rig, server_id).host, server(rig, server_id).vm_state) for server_id in ids} == {(host, "active")}
+    kinds = {server_id: [record.kind for record in rig.cloud.migrations_of(server_id)] for server_id in ids}
+    assert set(map(tuple, kinds.values())) == {("evacuation", "live-migration")}
+
+
+def test_a_host_that_fails_again_too_soon_is_left_to_a_human(rig: RigStage, product: Product, die: Die) -> None:
+    host = rig.hosts[0]
+    rig.boot(host)
+    product.configure(site=QUICK + "triage: {host_recoveries: 1}\n")
+    product.work()
+    die()
+    product.power_on(host)
+    product.post("host.member", host)
+    assert product.ended("host.up").state.value == "recovered"
+    rig.kill_nova_compute(host)
+    product.post("host.down", host)
+    product.held("host.down", by="limit")
+    _assert_in_service(rig, host)
+    assert product.fenced() == [host]
 
 
 def test_a_host_that_returns_before_its_last_server_has_left_waits_for_it_and_for_another_start(
@@ -91,6 +127,22 @@ def test_a_returning_host_that_an_operator_has_taken_since_is_left_to_him(
     found = service(rig, host)
     assert (found.enabled, found.disabled_reason, found.forced_down) == (False, THEIRS, True)
     assert product.incident("host.up") is None
+
+
+def test_a_returning_host_that_an_operator_had_forced_down_before_it_failed_is_left_so(
+    rig: RigStage, product: Product, die: Die
+) -> None:
+    host = rig.hosts[0]
+    rig.boot(host)
+    rig.force_down(host)
+    product.work()
+    assert die().state.value == "recovered"
+    product.power_on(host)
+    product.post("host.member", host)
+    returned = product.ended("host.up")
+    assert returned.state.value == "parked"
+    assert "an operator had forced its nova-compute down before it failed" in returned.reason
+    assert service(rig, host).forced_down
 
 
 def test_servers_without_room_are_held_and_start_elsewhere_once_there_is_some(rig: RigStage, product: Product) -> None:
