@@ -26,29 +26,27 @@ _CLUSTER = {"action": "off", "by": "fence-device", "client": "pacemaker-controld
 
 def written(random: Random, policies: Sequence[PolicySet]) -> tuple[Ground, Script]:
     """Return the site and the script that *random* decides."""
-    hosts = [f"compute-{number}" for number in range(1, random.randint(4, 7))]
-    servers = [_server(random, number, hosts) for number in range(1, random.randint(3, 7))]
-    return _Author(random, hosts, servers).write(policies)
-
-
-def _server(random: Random, number: int, hosts: Sequence[str]) -> ServerSpec:
-    return ServerSpec(
-        name=f"web-{number}",
-        host=random.choice(hosts[:2]),
-        image="",
-        vm_state=random.choice(("active", "active", "active", "stopped", "error", "paused")),
-        metadata={"ha": "pet"} if random.random() < 0.3 else {},  # noqa: PLR2004 - some
-        project=random.choice(("demo", "demo", "batch")),
-        locked_reason=random.choice((None, None, None, "mine")),
-    )
+    return _Author(random).write(policies)
 
 
 class _Author(Drawer):
     """Writes one play."""
 
-    def __init__(self, random: Random, hosts: Sequence[str], servers: Sequence[ServerSpec]) -> None:
-        super().__init__(random, hosts, servers)
-        self.victims = random.sample(hosts, random.choice((1, 1, 1, 2)))
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.victims = random.sample(self.hosts, random.choice((1, 1, 1, 2)))
+
+    def server(self, number: int) -> ServerSpec:
+        """Return one that may be in any state, or locked."""
+        return ServerSpec(
+            name=f"web-{number}",
+            host=self.any(self.hosts[:2]),
+            image="",
+            vm_state=self.any(("active", "active", "active", "stopped", "error", "paused")),
+            metadata={"ha": "pet"} if self.chance(0.3) else {},
+            project=self.any(("demo", "demo", "batch")),
+            locked_reason=self.any((None, None, None, "mine")),
+        )
 
     def write(self, policies: Sequence[PolicySet]) -> tuple[Ground, Script]:
         """Return both, by one of *policies*."""
@@ -73,13 +71,13 @@ class _Author(Drawer):
         """Return how *host* fails, and how somebody notices."""
         at = Duration(self.random.uniform(1, 30))
         later = Duration(float(at) + self.random.uniform(1, 70))
-        how = self.random.randrange(4)
-        if how == 0:
+        how = self.any(("fenced", "cut", "dies", "told"))
+        if how == "fenced":
             return [Act(at=at, fenced=(host,))]
         down = Alert(kind="host.down", host=host, copies=self.any((1, 1, 3)))
-        if how == 1:
+        if how == "cut":
             return [Act(at=at, host_cut=(host,)), Act(at=later, alert=(down,))]
-        if how == 2:  # noqa: PLR2004 - the third of four ways
+        if how == "dies":
             return [Act(at=at, host_dies=(host,)), Act(at=later, alert=(down,))]
         told = Alert(kind="host.fenced", host=host, facts=_CLUSTER, copies=2)
         return [Act(at=at, host_dies=(host,)), Act(at=later, alert=(told, down))]

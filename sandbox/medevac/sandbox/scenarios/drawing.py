@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
@@ -22,15 +23,19 @@ When = dict[str, object]
 T = TypeVar("T")
 
 
-class Drawer:
+class Drawer(ABC):
     """Draws lines of a script: what seeds decide, and in which order, must not change, or they are other plays."""
 
-    def __init__(self, random: Random, hosts: Sequence[str], servers: Sequence[ServerSpec]) -> None:
-        """Draw from *random* about *hosts*, some of which fail (*victims*), and *servers*."""
+    def __init__(self, random: Random) -> None:
+        """Draw from *random*: three to six hosts, some of which fail (*victims*), and two to six servers first."""
         self.random = random
-        self.hosts = hosts
-        self.servers = servers
-        self.victims: Sequence[str] = hosts
+        self.hosts: Sequence[str] = [f"compute-{number}" for number in range(1, random.randint(4, 7))]
+        self.victims: Sequence[str] = self.hosts
+        self.servers: Sequence[ServerSpec] = [self.server(number) for number in range(1, random.randint(3, 7))]
+
+    @abstractmethod
+    def server(self, number: int) -> ServerSpec:
+        """Return the server of that number, on one of the hosts."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ EARLY = 240.0
 LIFECYCLE = 20.0
 """Seconds after which Nova knows that a server was shut down from within."""
 MOST_FAILURES = 3
+PAIR = (1, 2)
+"""The numbers of the servers that may be of one strict group."""
 SPARE = "spare-1"
 SERVER_FAILURES = ("server.crashed", "server.hung", "server.io-error", "workload.failed")
 HOST_FAILURES = ("host.down", "nova-compute.down", "libvirt.down", "host.degraded", "host.network.tenant.down")
@@ -38,29 +40,27 @@ TO_SERVERS = ("reboot", "live_migrate", "evacuate", "start")
 
 def written(random: Random, policies: Sequence[PolicySet]) -> tuple[Ground, Script]:
     """Return the site and the script that *random* decides."""
-    hosts = [f"compute-{number}" for number in range(1, random.randint(4, 7))]
-    servers = [_server(random, number, hosts) for number in range(1, random.randint(3, 7))]
-    return _Author(random, hosts, servers).write(policies)
-
-
-def _server(random: Random, number: int, hosts: Sequence[str]) -> ServerSpec:
-    return ServerSpec(
-        name=f"web-{number}",
-        host=random.choice(hosts[:2]),
-        image="",
-        vm_state=random.choice(("active", "active", "active", "active", "stopped")),
-        metadata={"ha": "pet"} if random.random() < 0.4 else {},  # noqa: PLR2004 - some
-        project=random.choice(("demo", "demo", "batch")),
-        group="pair" if number <= 2 and random.random() < 0.3 else "",  # noqa: PLR2004 - two make a pair
-    )
+    return _Author(random).write(policies)
 
 
 class _Author(Drawer):
     """Writes one play."""
 
-    def __init__(self, random: Random, hosts: Sequence[str], servers: Sequence[ServerSpec]) -> None:
-        super().__init__(random, hosts, servers)
-        self.victims = hosts[:2]
+    def __init__(self, random: Random) -> None:
+        super().__init__(random)
+        self.victims = self.hosts[:2]
+
+    def server(self, number: int) -> ServerSpec:
+        """Return one that runs or is shut off; the first two may have to stay apart."""
+        return ServerSpec(
+            name=f"web-{number}",
+            host=self.any(self.hosts[:2]),
+            image="",
+            vm_state=self.any(("active", "active", "active", "active", "stopped")),
+            metadata={"ha": "pet"} if self.chance(0.4) else {},
+            project=self.any(("demo", "demo", "batch")),
+            group="pair" if number in PAIR and self.chance(0.3) else "",
+        )
 
     def write(self, policies: Sequence[PolicySet]) -> tuple[Ground, Script]:
         """Return both, by one of *policies*."""
