@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
-from tests.devices.process import Daemon
+from tests.devices.process import Daemon, Device
 
 CAPABILITIES = 'allow r, allow command "osd blocklist"'
 """Of the user for medevac, as docs/fencing.md has them."""
@@ -27,7 +24,7 @@ mon_data_avail_crit = 1
 """
 
 
-class Monitor:
+class Monitor(Device):
     """One monitor, in quorum with itself."""
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -35,20 +32,13 @@ class Monitor:
         self.configuration = str(folder / "ceph.conf")
         Path(self.configuration).write_text(_CONFIGURATION.format(port=port, folder=folder))
 
-    def __enter__(self) -> Self:
+    def start(self) -> Daemon:
         keyring = str(self.folder / "keyring")
         self._made("ceph-authtool", "--create-keyring", keyring, "--gen-key", "-n", "mon.", "--cap", "mon", "allow *")
         for name, capabilities in (("admin", "allow *"), ("medevac", CAPABILITIES)):
             self._made("ceph-authtool", keyring, "--gen-key", "-n", f"client.{name}", "--cap", "mon", capabilities)
         self._made("ceph-mon", "-c", self.configuration, "--mkfs", "-i", "a", "--keyring", keyring)
-        self._daemon = Daemon(["ceph-mon", "-c", self.configuration, "-i", "a", "-f"], self.folder)
-        self._daemon.wait_for(self._answers)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._daemon.stop()
+        return Daemon(["ceph-mon", "-c", self.configuration, "-i", "a", "-f"], self.folder)
 
     def blocklist(self) -> list[str]:
         """Return the entries, as the monitor prints them."""
@@ -59,10 +49,7 @@ class Monitor:
         """Put *address* on the blocklist, as somebody else would."""
         self._asked("osd", "blocklist", "add", address, str(seconds))
 
-    def version(self) -> Any:
-        return json.loads(self._asked("version", "--format", "json"))["version"]
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         command = ["ceph", "-c", self.configuration, "--connect-timeout", "5", "quorum_status"]
         return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 

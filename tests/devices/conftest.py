@@ -24,6 +24,7 @@ from tests.unit.fencing.climbing import Climbing
 
 PACKAGES = "fence-agents openipmi ipmitool ceph-mon ceph-common"
 """Debian packages; sushy-tools is Python's."""
+PASSWORD = "Dev1ces-S3cret"
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "fencing"
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
@@ -48,9 +49,6 @@ def path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", _PATH)
     monkeypatch.setenv("DEVICES_PASSWORD", PASSWORD)
     monkeypatch.setenv("DEVICES_WRONG", "Wr0ng-But-Secret")
-
-
-PASSWORD = "Dev1ces-S3cret"
 
 
 @pytest.fixture

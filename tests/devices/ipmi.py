@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.devices.process import Daemon
+from tests.devices.process import Daemon, Device
 
 USER = "medevac"
 _LAN = """\
@@ -47,7 +45,7 @@ esac
 """
 
 
-class Bmc:
+class Bmc(Device):
     """The BMC of a machine that is on."""
 
     def __init__(self, folder: Path, port: int, password: str) -> None:
@@ -64,16 +62,9 @@ class Bmc:
         chassis.write_text(_CHASSIS.format(folder=self.folder))
         chassis.chmod(0o755)
 
-    def __enter__(self) -> Self:
+    def start(self) -> Daemon:
         command = ["ipmi_sim", "-n", "-c", "lan.conf", "-f", "bmc.emu", "-s", str(self.folder / "state")]
-        self._daemon = Daemon(command, self.folder)
-        self._daemon.wait_for(self._answers)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._daemon.stop()
+        return Daemon(command, self.folder)
 
     def stop(self) -> None:
         """Let it die."""
@@ -95,7 +86,7 @@ class Bmc:
         """Return what it was ordered to."""
         return (self.folder / "orders").read_text().split()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         session = ["-I", "lanplus", "-C", "3", "-N", "1", "-R", "1", "-H", "127.0.0.1", "-p", str(self.port)]
         asked = ["ipmitool", *session, "-U", USER, "-f", "/dev/stdin", "power", "status"]
         ended = subprocess.run(asked, input=self._password, text=True, capture_output=True, timeout=30, check=False)

@@ -8,11 +8,10 @@ import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.devices.ipmi import USER
-from tests.devices.process import Daemon
+from tests.devices.process import Daemon, Device
 from tests.fixtures.waiting import until
 
 VERSION = "1.42"
@@ -48,7 +47,7 @@ BIN = Path(os.environ.get("MEDEVAC_IRONIC", "/usr/local/bin"))
 """Where Ironic's programs are: an environment of its own."""
 
 
-class Ironic:
+class Ironic(Device):
     """The service; its rounds come by every ten seconds."""
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -57,17 +56,10 @@ class Ironic:
         self._configuration = str(folder / "ironic.conf")
         Path(self._configuration).write_text(_CONFIGURATION.format(folder=folder, port=port, round=10))
 
-    def __enter__(self) -> Self:
+    def start(self) -> Daemon:
         made = [str(BIN / "ironic-dbsync"), "--config-file", self._configuration, "create_schema"]
         subprocess.run(made, check=True, capture_output=True, timeout=120)
-        self._daemon = Daemon([str(BIN / "ironic"), "--config-file", self._configuration], self.folder)
-        self._daemon.wait_for(self._answers)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._daemon.stop()
+        return Daemon([str(BIN / "ironic"), "--config-file", self._configuration], self.folder)
 
     def enroll(self, name: str, bmc_port: int, password: str) -> None:
         """Take a machine under management, and wait until its power is known."""
@@ -80,7 +72,7 @@ class Ironic:
     def node(self, name: str) -> Any:
         return self._asked("GET", f"/v1/nodes/{name}")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
             return bool(self._asked("GET", "/v1/nodes")["nodes"] is not None)
         except (urllib.error.URLError, OSError):

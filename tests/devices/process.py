@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from tests.fixtures.waiting import until
 
@@ -34,3 +37,27 @@ class Daemon:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(20)
+
+
+class Device(ABC):
+    """What a daemon serves as long as the context lasts."""
+
+    _daemon: Daemon
+
+    @abstractmethod
+    def start(self) -> Daemon:
+        """Make what it needs, and start it."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Tell whether it has come up."""
+
+    def __enter__(self) -> Self:
+        self._daemon = self.start()
+        self._daemon.wait_for(self.answers)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._daemon.stop()

@@ -11,10 +11,9 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from tests.devices.process import Daemon
+from tests.devices.process import Daemon, Device
 
 USER = "medevac"
 SYSTEM = "27946b59-9e44-4fa7-8e91-f3527a1ef094"
@@ -30,7 +29,7 @@ SUSHY_EMULATOR_FAKE_SYSTEMS = [{{"uuid": "{system}", "name": "dead", "power_stat
 """
 
 
-class Emulator:
+class Emulator(Device):
     """The service; its machine takes up to eleven seconds to obey, as real ones do."""
 
     def __init__(self, folder: Path, port: int, password: str) -> None:
@@ -44,17 +43,10 @@ class Emulator:
         (folder / "users").write_text(f"{USER}:{digest}\n")
         (folder / "emulator.py").write_text(_CONFIGURATION.format(port=port, folder=folder, system=SYSTEM))
 
-    def __enter__(self) -> Self:
+    def start(self) -> Daemon:
         self._make_certificate()
         emulator = str(Path(sys.executable).parent / "sushy-emulator")
-        self._daemon = Daemon([emulator, "--config", str(self.folder / "emulator.py")], self.folder)
-        self._daemon.wait_for(self._answers)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._daemon.stop()
+        return Daemon([emulator, "--config", str(self.folder / "emulator.py")], self.folder)
 
     def is_on(self) -> bool:
         """Ask it, without an agent."""
@@ -70,7 +62,7 @@ class Emulator:
         command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *files, *subject]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         try:
             return bool(self._asked("/redfish/v1"))
         except (urllib.error.URLError, OSError):
