@@ -72,6 +72,8 @@ def test_a_server_whose_new_host_stands_still_is_put_elsewhere_and_stays_there_t
     until(rig, lambda: server(rig, server_id).vm_state == "error", "the order that came late has been carried out")
     assert server(rig, server_id).host == there
     assert rig.copies()[server_id] == [there]
+    rig.cloud.reset_state(server_id, "active")  # all that its operator has to do
+    product.assert_back(before)
 
 
 @contextlib.contextmanager

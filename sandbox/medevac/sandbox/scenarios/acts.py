@@ -45,6 +45,8 @@ _MACHINES: Mapping[str, Callable[..., None]] = {
     "host_starts": machines.power_on,
     "compute_dies": machines.kill_compute,
     "compute_starts": machines.start_compute,
+    "compute_freezes": machines.freeze_compute,
+    "compute_thaws": machines.thaw_compute,
     "libvirt_dies": machines.stop_libvirt,
     "libvirt_starts": machines.start_libvirt,
     "storage_breaks": machines.break_storage,

@@ -130,6 +130,10 @@ class Act:
     host_starts: tuple[str, ...] = field(default=(), metadata=said("Hosts are switched on.", key="host-starts"))
     compute_dies: tuple[str, ...] = field(default=(), metadata=said("nova-compute dies there.", key="compute-dies"))
     compute_starts: tuple[str, ...] = field(default=(), metadata=said("It is started.", key="compute-starts"))
+    compute_freezes: tuple[str, ...] = field(
+        default=(), metadata=said("nova-compute stands still there.", key="compute-freezes")
+    )
+    compute_thaws: tuple[str, ...] = field(default=(), metadata=said("It goes on.", key="compute-thaws"))
     libvirt_dies: tuple[str, ...] = field(default=(), metadata=said("libvirt dies there.", key="libvirt-dies"))
     libvirt_starts: tuple[str, ...] = field(default=(), metadata=said("It is started.", key="libvirt-starts"))
     crashes: tuple[str, ...] = field(default=(), metadata=said("Servers' processes end though nobody asked for it."))
