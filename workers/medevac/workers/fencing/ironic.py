@@ -23,7 +23,7 @@ from keystoneauth1.session import Session
 from medevac.core.errors import CloudNotConfiguredError, FencingError
 from medevac.core.evidence import FenceEvidence
 from medevac.flows.rung import Answer, Case
-from medevac.workers.fencing.patterns import covered
+from medevac.workers.fencing.patterns import ForHosts
 from medevac.workers.openstack.session import Bounds, GuardedAdapter, open_session, user_agent
 
 OFF = "power off"
@@ -48,24 +48,20 @@ class Where:
     """Name or uuid of the node; {host} stands for nova's name of the host."""
 
 
-class IronicMeans:
+class IronicMeans(ForHosts):
     """The Means of an Ironic."""
 
     suffices = True
 
     def __init__(self, hosts: Sequence[str], where: Where, timeout: float) -> None:
         """Fence *hosts*; an order that Ironic is too busy for is repeated for *timeout* seconds."""
+        super().__init__(hosts)
         self.default_cloud = ""
         """The site's, where *where* names none."""
-        self._hosts = tuple(hosts)
         self._where = where
         self._timeout = timeout
         self._lock = threading.Lock()
         self._api: Adapter | None = None
-
-    def covers(self, host: str) -> bool:
-        """Tell whether *host* is one of ours."""
-        return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
         """Read the power state; it is off when no order is under way, the last one worked, and the node has no fault.

@@ -17,7 +17,7 @@ from medevac.core.cluster import Fencing, Node, Status, StatusError, parse_docum
 from medevac.core.errors import FencingError
 from medevac.core.evidence import SLACK, FenceEvidence
 from medevac.flows.rung import Answer, Case
-from medevac.workers.fencing.patterns import covered
+from medevac.workers.fencing.patterns import ForHosts
 from medevac.workers.fencing.process import Ran, presentable, run
 
 TAG = "medevac"
@@ -84,19 +84,15 @@ class Cluster:
         return status.nodes[name]
 
 
-class EvidenceMeans:
+class EvidenceMeans(ForHosts):
     """Pacemaker's own fencing of this incarnation, read from its history; it orders nothing."""
 
     suffices = True
 
     def __init__(self, hosts: Sequence[str], cluster: Cluster) -> None:
         """Read the history of the nodes of *hosts*."""
-        self._hosts = tuple(hosts)
+        super().__init__(hosts)
         self.cluster = cluster
-
-    def covers(self, host: str) -> bool:
-        """Tell whether *host* is one of ours."""
-        return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
         """Return the newest fencing of the node that succeeded since the failure, while it has not come back."""

@@ -18,7 +18,7 @@ from medevac.core.errors import FencingError
 from medevac.core.evidence import FENCED, KDUMP, FenceEvidence
 from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.device import read_secret
-from medevac.workers.fencing.patterns import covered
+from medevac.workers.fencing.patterns import ForHosts
 from medevac.workers.fencing.process import presentable, run
 
 _ENDS = {"off": "already-off", "fenced": FENCED}
@@ -71,19 +71,15 @@ class Program:
         return state, presentable(detail or words, secrets.values())
 
 
-class CommandMeans:
+class CommandMeans(ForHosts):
     """A program that cuts a host off and can tell whether it is."""
 
     suffices = True
 
     def __init__(self, hosts: Sequence[str], program: Program) -> None:
         """Run *program* for *hosts*."""
-        self._hosts = tuple(hosts)
+        super().__init__(hosts)
         self._program = program
-
-    def covers(self, host: str) -> bool:
-        """Tell whether *host* is one of ours."""
-        return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
         """Ask for the state."""
@@ -102,19 +98,15 @@ class CommandMeans:
         return f"it says {state} ({detail})"
 
 
-class KdumpMeans:
+class KdumpMeans(ForHosts):
     """A program that knows whether a host writes its crash dump: it is left alone until that is done."""
 
     suffices = False
 
     def __init__(self, hosts: Sequence[str], program: Program) -> None:
         """Run *program* for *hosts*."""
-        self._hosts = tuple(hosts)
+        super().__init__(hosts)
         self._program = program
-
-    def covers(self, host: str) -> bool:
-        """Tell whether *host* is one of ours."""
-        return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
         """Ask whether it dumps; while it does, the ladder waits here, unless policies take that for proof."""

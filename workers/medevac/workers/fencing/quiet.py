@@ -8,10 +8,10 @@ from medevac.core.errors import FencingError
 from medevac.core.evidence import REBOOT, FenceEvidence
 from medevac.flows.rung import Answer, Case
 from medevac.workers.fencing.pacemaker import Cluster
-from medevac.workers.fencing.patterns import covered
+from medevac.workers.fencing.patterns import ForHosts
 
 
-class SelfMeans:
+class SelfMeans(ForHosts):
     """A host whose watchdog resets it when it has lost contact (SBD): after a computed time it has done so.
 
     The site says that the host has one; nothing here can prove it.  While Pacemaker reaches the host, its watchdog is
@@ -22,14 +22,10 @@ class SelfMeans:
 
     def __init__(self, hosts: Sequence[str], cluster: Cluster, watchdog: float, margin: float) -> None:
         """Count *watchdog* and *margin* seconds from when *hosts* were last heard of."""
-        self._hosts = tuple(hosts)
+        super().__init__(hosts)
         self.cluster = cluster
         self._watchdog = watchdog
         self._margin = margin
-
-    def covers(self, host: str) -> bool:
-        """Tell whether the site says that *host* has a watchdog."""
-        return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
         """Return evidence once the host must have reset itself."""
@@ -58,18 +54,10 @@ class SelfMeans:
         return f"the site file says that {host} has a watchdog of {self._watchdog:g} s"
 
 
-class HumanMeans:
+class HumanMeans(ForHosts):
     """The end of a ladder: somebody is told, and his word comes with an event (medevac incident ack)."""
 
     suffices = False
-
-    def __init__(self, hosts: Sequence[str]) -> None:
-        """Stand in the ladders of *hosts*."""
-        self._hosts = tuple(hosts)
-
-    def covers(self, host: str) -> bool:
-        """Tell whether *host* is one of ours."""
-        return covered(host, self._hosts)
 
     def look(self, case: Case) -> Answer:
         """Return that nobody has said so yet: what is said is stored with the incident, where the ladder looks."""
