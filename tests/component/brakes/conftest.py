@@ -1,7 +1,8 @@
-"""A yard for each test."""
+"""A yard for each test, and commands that find it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,3 +24,12 @@ def make_yard(zk: KazooClient, tmp_path: Path) -> MakeYard:
         return Yard.built(zk, tmp_path, {"az1": az1, "az2": az2}, BrakeSettings(**settings))
 
     return make
+
+
+@pytest.fixture
+def known_to_commands(zk: KazooClient, zk_hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands find the site of the test, and nothing that this machine knows of another."""
+    del zk  # it makes the site
+    for name in [*(each for each in os.environ if each.startswith("OS_")), "SUDO_USER", "MEDEVAC_SITE"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MEDEVAC_ZOOKEEPER", zk_hosts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 from kazoo.client import KazooClient
@@ -15,17 +14,10 @@ from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
 from tests.component.brakes.conftest import MakeYard
 
+pytestmark = pytest.mark.usefixtures("known_to_commands")
+
 HOST = "az1-c1"
 INCIDENT = f"host.down:{HOST}:1"
-
-
-@pytest.fixture(autouse=True)
-def zookeeper_is_known(zk: KazooClient, zk_hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands find the site of the test."""
-    del zk  # it makes the site
-    monkeypatch.setenv("MEDEVAC_ZOOKEEPER", zk_hosts)
-    for name in [*(each for each in os.environ if each.startswith("OS_")), "SUDO_USER", "MEDEVAC_SITE"]:
-        monkeypatch.delenv(name, raising=False)
 
 
 def test_what_is_disarmed_is_shown_loudly_until_it_is_armed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,11 +15,7 @@ from medevac.workers.brakes.levels import CALM, Levels, Watch
 from tests.component.brakes.conftest import MakeYard
 from tests.component.brakes.yard import Yard
 
-
-@pytest.fixture(autouse=True)
-def zookeeper_is_known(zk_hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands find the site of the test."""
-    monkeypatch.setenv("MEDEVAC_ZOOKEEPER", zk_hosts)
+pytestmark = pytest.mark.usefixtures("known_to_commands")
 
 
 def watch(yard: Yard) -> Watch:

@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from kazoo.client import KazooClient
 
 from medevac.cli.root import run
 from tests.component.brakes.conftest import MakeYard
 
+pytestmark = pytest.mark.usefixtures("known_to_commands")
+
 HOST = "az1-c1"
 INCIDENT = f"host.down:{HOST}:1"
-
-
-@pytest.fixture(autouse=True)
-def zookeeper_is_known(zk: KazooClient, zk_hosts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands find the site of the test."""
-    del zk  # it makes the site
-    monkeypatch.setenv("MEDEVAC_ZOOKEEPER", zk_hosts)
 
 
 def test_a_job_is_listed_and_shown_with_its_steps_in_the_order_in_which_they_run(
