@@ -53,8 +53,8 @@ class Incident:
     policy_set: str = ""
     """Digest of the policy set that decided."""
     held_by: str = ""
-    """What holds it: evidence, breaker, storage, disarm, maintenance, cap, limit, operator, capacity, way-back
-    or failback.
+    """What holds it: evidence, breaker, storage, disarm, maintenance, cap, limit, operator, capacity, way-back,
+    failback or return.
 
     Empty: nothing does.
     """
@@ -68,6 +68,8 @@ class Incident:
     """When people were paged that it is held; 0: they were not."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the trigger said of a failure that is none of a whole host: cause, boot, role, what, paused ..."""
+    returned_at: float = 0.0
+    """When its host was seen to work again since it was fenced, before anything was done for it; 0: it was not."""
 
 
 def incident_id(failure: str, subject: Subject, generation: int) -> str:

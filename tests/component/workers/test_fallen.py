@@ -8,10 +8,11 @@ import pytest
 
 from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled, Outcome
-from medevac.core.incident import IncidentState
+from medevac.core.incident import Incident, IncidentState
 from medevac.flows.ports import NoHypervisor
 from medevac.sandbox.cloud.model import actions, guests, machines, power_sync
-from medevac.workers.cases.fallen import PATIENCE
+from medevac.sandbox.cloud.model.migration import Migration
+from medevac.workers.cases.fallen import PATIENCE, RETURN
 from tests.component.workers.bench import DATABASE, HOST, SERVERS, WEB, Bench
 
 FACTS = {"action": "off", "by": "ipmi", "result": "OK"}
@@ -156,3 +157,78 @@ def test_what_proves_nothing_of_its_guests_asks_for_nothing(
     bench.pass_time(120)
     assert bench.settled(told).reason == f"the cluster has reached {HOST} again since"
     assert bench.incidents() == []
+
+
+def caught(bench: Bench) -> Incident:
+    """Let the fencing be told in time, and the host boot again before a conductor has looked; return its incident."""
+    opened = bench.settled(bench.host_event(EventKind.HOST_FENCED, facts=FACTS))
+    with bench.site.world.settled() as world:
+        machines.power_off(world, HOST)
+        machines.power_on(world, HOST)
+    bench.pass_time(60)
+    bench.work()
+    return bench.incident(opened.incident)
+
+
+def looked_at(bench: Bench) -> None:
+    bench.pass_time(30)
+    bench.intake.reconsider()
+    bench.triage.settle_waiting()
+    bench.work()
+
+
+def test_a_host_that_is_back_before_its_recovery_begins_has_its_servers_started_where_they_are(bench: Bench) -> None:
+    incident = caught(bench)
+    assert (incident.state, incident.held_by) == (IncidentState.HELD, RETURN)
+    assert incident.evidence is not None
+    assert bench.site.cloud.evacuations_from(HOST) == ()
+    looked_at(bench)
+    incident = bench.incident(incident.id)
+    assert incident.state is IncidentState.IGNORED
+    assert incident.reason == (
+        f"{HOST} works again since it was fenced; off there, and answered one by one: {DATABASE}, {WEB}"
+    )
+    assert running(bench) == [DATABASE, WEB]
+    assert bench.site.cloud.evacuations_from(HOST) == ()
+    service = bench.site.cloud.host_service(HOST)
+    assert service is not None
+    assert (service.enabled, service.forced_down) == (True, False)
+
+
+def test_a_late_copy_of_its_fencing_changes_nothing_and_another_death_is_another_incident(bench: Bench) -> None:
+    fencing = bench.host_event(EventKind.HOST_FENCED, facts=FACTS)
+    incident = caught(bench)
+    copy = bench.settled(replace(fencing, id=f"{fencing.id}-2"))
+    assert copy.outcome is Outcome.DUPLICATE
+    assert bench.incident(incident.id).held_by == RETURN
+    bench.pass_time(30)
+    with bench.site.world.settled() as world:
+        machines.power_off(world, HOST)
+    again = bench.settled(bench.host_event(EventKind.HOST_FENCED, facts=FACTS))
+    assert (again.outcome, again.incident) == (Outcome.INCIDENT, f"host.down:{HOST}:2")
+    assert bench.incident(incident.id).state is IncidentState.SUPERSEDED
+    bench.work()
+    assert bench.incident(again.incident).state is IncidentState.RECOVERED
+
+
+def test_one_that_nova_was_asked_for_meanwhile_is_left_to_people(bench: Bench) -> None:
+    incident = caught(bench)
+    with bench.site.world.settled() as world:
+        world.migrations[7] = Migration(7, "7", SERVERS[WEB], "p", "u", HOST, world.now, status="error")
+    looked_at(bench)
+    incident = bench.incident(incident.id)
+    assert incident.state is IncidentState.PARKED
+    assert f"Off, and maybe elsewhere, since Nova was asked to evacuate them: {WEB}." in incident.reason
+    assert running(bench) == [DATABASE]
+
+
+def test_one_that_somebody_has_forced_down_waits_for_its_way_back(bench: Bench) -> None:
+    incident = caught(bench)
+    service = bench.site.cloud.host_service(HOST)
+    assert service is not None
+    bench.site.cloud.take_out(service, "ann looks at it")
+    looked_at(bench)
+    incident = bench.incident(incident.id)
+    assert incident.state is IncidentState.PARKED
+    assert "its service is forced down (ann looks at it)" in incident.reason
+    assert running(bench) == []

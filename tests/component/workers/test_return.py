@@ -41,6 +41,7 @@ def test_a_return_waits_for_the_end_of_the_recovery(bench: Bench) -> None:
     with bench.site.world.settled() as world:
         update = ServiceUpdate("disabled", f"medevac host.down:{HOST}:1: dead", forced_down=True)
         services.update(world, world.host(HOST), update)
+    bench.pass_time(30)
     event = bench.host_event(EventKind.HOST_MEMBER)
     assert bench.told(event) is None
     bench.work()
@@ -49,6 +50,34 @@ def test_a_return_waits_for_the_end_of_the_recovery(bench: Bench) -> None:
     handled = bench.handled(event)
     assert handled is not None
     assert handled.incident == f"host.up:{HOST}:1"
+
+
+def test_one_that_is_told_before_the_host_is_taken_out_waits_too(bench: Bench) -> None:
+    death = die(bench)
+    bench.pass_time(30)
+    event = bench.host_event(EventKind.HOST_MEMBER)
+    assert bench.told(event) is None, "a conductor may take the host out yet"
+    bench.work()
+    assert bench.incident(death).state is IncidentState.RECOVERED
+    come_back(bench)
+    bench.triage.settle_waiting()
+    handled = bench.handled(event)
+    assert handled is not None
+    assert handled.incident == f"host.up:{HOST}:1"
+
+
+def test_one_that_was_told_before_the_host_was_fenced_opens_nothing(bench: Bench) -> None:
+    opened = bench.settled(bench.host_event(EventKind.HOST_DOWN))
+    reached = bench.host_event(EventKind.HOST_MEMBER)
+    assert bench.told(reached) is None
+    bench.pass_time(30)
+    bench.work()
+    assert bench.incident(opened.incident).state is IncidentState.RECOVERED
+    bench.triage.settle_waiting()
+    handled = bench.handled(reached)
+    assert handled is not None
+    assert (handled.outcome, handled.incident) == (Outcome.IGNORED, "")
+    assert "or before it was fenced for that" in handled.reason
 
 
 def test_a_host_that_somebody_else_took_out_is_only_noted(bench: Bench) -> None:

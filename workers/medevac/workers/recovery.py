@@ -10,9 +10,10 @@ from kazoo.client import KazooClient, TransactionRequest
 from taskflow.jobs.base import Job
 from taskflow.persistence.models import FlowDetail
 
-from medevac.core.errors import MedevacError, NoEvidenceError
+from medevac.core.errors import HostReturnedError, MedevacError, NoEvidenceError
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import JournalEntry
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import (
     Clock,
     Cloud,
@@ -28,6 +29,7 @@ from medevac.flows.ports import (
     Traffic,
 )
 from medevac.workers import incidents
+from medevac.workers.cases.fallen import RETURN
 from medevac.workers.deeds import Deeds
 from medevac.workers.engine.claim import Claim
 from medevac.workers.engine.outcome import Outcome, park_failures
@@ -141,7 +143,11 @@ class Recovery:
         incident = stored.incident
         if incident.attempt != details["attempt"] or incident.state is not IncidentState.RECOVERING:
             return
-        if not outcome.failed_with(NoEvidenceError):
+        if incident.failure == HOST_DOWN and outcome.failed_with(HostReturnedError):
+            now = self.clock.now()
+            held = replace(incident, state=IncidentState.HELD, held_by=RETURN, again_at=now, returned_at=now)
+            self._end(transaction, stored, held, outcome.reason)
+        elif not outcome.failed_with(NoEvidenceError):
             parked = replace(incident, state=IncidentState.PARKED, ended_at=self.clock.now())
             self._end(transaction, stored, parked, outcome.reason or "the flow ended without a report")
         elif incident.evidence is None:

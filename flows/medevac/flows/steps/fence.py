@@ -82,7 +82,7 @@ class Fence(Step):
             silent = self.patiently(ports, lambda: silent_since(ports, self.brief.host, evidence.at))
             return "nova-compute there goes on reporting to Nova" if silent is False else ""
         if has_returned(ports, self.brief, evidence):
-            ports.log.drop_evidence(evidence)
+            # It stays with the incident: that what ran there ended is as true as it was (see HostDown.left_behind).
             raise HostReturnedError(returned(self.brief, evidence))
         return ""
 

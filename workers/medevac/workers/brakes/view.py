@@ -28,6 +28,7 @@ _RELEASES = {
     "storage": "a server on that storage that runs again, or: medevac incident release {id} --why ...",
     "way-back": "what its reason names; to have it looked at now: medevac incident release {id} --why ...",
     "failback": "the window in which servers may go back",
+    "return": "nova-compute there, which is waited for: then what is off is started where it is",
 }
 _UNTOLD = "what its reason names"
 

@@ -6,7 +6,7 @@ server that Nova has as running and that its hypervisor has off is a failure of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kazoo.client import TransactionRequest
@@ -21,6 +21,8 @@ from medevac.flows.ports import HostService, Server
 from medevac.workers.desk import Desk, NotYetError
 from medevac.workers.opinion import HOST_FENCED
 
+RETURN = "return"
+"""What holds the incident of a host that works again, until it has been looked what is left of its servers."""
 POLL = 10.0
 """Seconds until it is looked again whether nova-compute works there."""
 PATIENCE = 600.0
@@ -73,15 +75,35 @@ def look(desk: Desk, service: HostService, died_at: float, back_at: float) -> Fa
     servers = [each for each in desk.cloud.servers_on(host) if each.launched]
     ran = [each for each in servers if each.vm_state in ("active", "error")]
     shut = tuple(each for each in servers if each.vm_state == "stopped" and _novas_doing(desk, each, died_at))
+    asked_for = _asked_for(desk, host, died_at) if shut or ran else frozenset[str]()
     try:
         off = _off(desk, service, ran, back_at)
     except HypervisorUnavailableError as error:
         told = f"Whether they run again is not known ({error}): {_names(ran)}. Start those that do not"
-        return Fallen(host, shut, _unclear(host, told))
-    broken = [each for each in off if each.vm_state == "error"]
-    told = f"Off, and in ERROR by Nova, which a policy does not answer: {_names(broken)}. Start those that are to run"
-    answered = tuple(each for each in off if each not in broken)
-    return Fallen(host, (*shut, *answered), _unclear(host, told) if broken else "")
+        return Fallen(host, tuple(each for each in shut if each.id not in asked_for), _unclear(host, told))
+    return _sorted(host, shut, off, asked_for)
+
+
+def _sorted(host: str, shut: Sequence[Server], off: Sequence[Server], asked_for: Collection[str]) -> Fallen:
+    """Return what becomes of those that Nova has *shut* off by itself, and those that are *off* though it says not."""
+    strays = [each for each in (*shut, *off) if each.id in asked_for]
+    broken = [each for each in off if each.vm_state == "error" and each not in strays]
+    told = []
+    if strays:
+        told.append(
+            f"Off, and maybe elsewhere, since Nova was asked to evacuate them: {_names(strays)}. Look before a start"
+        )
+    if broken:
+        told.append(
+            f"Off, and in ERROR by Nova, which a policy does not answer: {_names(broken)}. Start those that are to run"
+        )
+    answered = tuple(each for each in (*shut, *off) if each not in strays and each not in broken)
+    return Fallen(host, answered, _unclear(host, ". ".join(told)) if told else "")
+
+
+def _asked_for(desk: Desk, host: str, since: float) -> frozenset[str]:
+    """Return the servers that Nova was asked to evacuate: it may have started one of them and forgotten it."""
+    return frozenset(record.server_id for record in desk.cloud.evacuations_from(host, since))
 
 
 def _unclear(host: str, told: str) -> str:

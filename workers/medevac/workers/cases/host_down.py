@@ -15,7 +15,7 @@ from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import HostService
 from medevac.workers import incarnation, incidents
 from medevac.workers.cases import fallen
-from medevac.workers.cases.fallen import Fallen
+from medevac.workers.cases.fallen import RETURN, Fallen
 from medevac.workers.cases.shared import last, no_service, too_old
 from medevac.workers.desk import Desk, seen
 from medevac.workers.incarnation import Incarnation, StoredIncarnation
@@ -47,6 +47,8 @@ class HostDown:
         life = incarnation.read(self._desk.client, subject)
         newest = last(self._desk, life.record.incident)
         if newest is not None and not newest.incident.state.final:
+            if newest.incident.held_by == RETURN:
+                return self._meanwhile(event, subject, life, newest)
             return self._another_sign(event, newest)
         if newest is not None and event.seen_at <= (newest.incident.ended_at or 0.0):
             return self._desk.duplicate(event, newest.incident, "a late copy: it was seen before that incident ended")
@@ -60,6 +62,8 @@ class HostDown:
 
     def still(self, incident: Incident) -> Opinion:
         """Return whether a held one is still to be recovered: a host that is back, and in service, is not dead."""
+        if incident.held_by == RETURN:
+            return denied(f"{incident.subject.name} works again since it was fenced")
         record = incarnation.read(self._desk.client, incident.subject).record
         back = _over_since(incident.opened_at, incident.subject, record)
         if back:
@@ -100,10 +104,21 @@ class HostDown:
         service = self._desk.cloud.host_service(host) if fallen.died(incident.evidence) else None
         if service is None:
             return Fallen(host)
-        back_at = incarnation.read(self._desk.client, incident.subject).record.seen_up_at
+        if service.forced_down:
+            reason = f"its service is forced down ({service.disabled_reason}): its servers wait for its way back"
+            return Fallen(host, unclear=reason)
+        record = incarnation.read(self._desk.client, incident.subject).record
+        back_at = max(record.seen_up_at, incident.returned_at)
         return fallen.look(self._desk, service, incident.opened_at, back_at)
 
-    def _new(self, event: Event, subject: Subject, life: StoredIncarnation, newest: Stored | None) -> Handled:
+    def _new(
+        self,
+        event: Event,
+        subject: Subject,
+        life: StoredIncarnation,
+        newest: Stored | None,
+        ends: Sequence[Stored] = (),
+    ) -> Handled:
         service = self._desk.cloud.host_service(subject.name)
         if service is None:
             return self._desk.ignore(event, no_service(subject.name))
@@ -111,7 +126,7 @@ class HostDown:
             reason = f"{service.host} has not been in service since that incident"
             return self._desk.duplicate(event, newest.incident, reason)
         evidence = evidence_of(event, subject.name)
-        parts = [stored for stored in self._open_ones.read() if _on(stored.incident, subject.name)]
+        parts = [*ends, *(stored for stored in self._open_ones.read() if _on(stored.incident, subject.name))]
         case = Case(event, HOST_DOWN, subject, service, life, evidence=evidence, supersedes=parts)
         handled = open_incident(self._desk, case)
         supersede_all(self._desk, parts[MOST_SUPERSEDED:], handled.incident)
@@ -126,6 +141,12 @@ class HostDown:
             if death is not None and not _is_death(stored.incident) and stored.incident.stored_at <= death.stored_at:
                 found.setdefault(death.id, []).append(stored)
         return found
+
+    def _meanwhile(self, event: Event, subject: Subject, life: StoredIncarnation, newest: Stored) -> Handled:
+        """Settle what comes while it is looked what a death, that is over, did to the servers: it may be another."""
+        if event.seen_at + REBOOT < newest.incident.returned_at:
+            return self._desk.duplicate(event, newest.incident, "the host was seen to work since")
+        return self._new(event, subject, life, newest, ends=[newest])
 
     def _another_sign(self, event: Event, stored: Stored) -> Handled:
         """Add a further sign of an open incident; evidence that it lacked sets a held one going again."""

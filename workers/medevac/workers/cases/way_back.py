@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from medevac.core.event import Event, Subject, SubjectKind
+from medevac.core.evidence import SLACK
 from medevac.core.handled import Handled
-from medevac.core.incident import Incident
+from medevac.core.incident import Incident, IncidentState
 from medevac.flows.capacity import CAPACITY
 from medevac.flows.failback import waits
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
@@ -40,7 +41,10 @@ class WayBack:
         life = self._noted(event, subject)
         reason = f"the cluster reaches {subject.name}; noted"
         service = self._desk.cloud.host_service(subject.name)
-        if service is None or not _died(service):
+        if service is None:
+            return self._desk.ignore(event, reason)
+        if not _died(service):
+            self._wait_for_conductor(event, subject)
             return self._desk.ignore(event, reason)
         return self._come_back(event, subject, life, service)
 
@@ -72,6 +76,12 @@ class WayBack:
         commit(transaction)
         return incarnation.read(self._desk.client, subject)
 
+    def _wait_for_conductor(self, event: Event, subject: Subject) -> None:
+        """Raise NotYetError while a job may still take out the host that the cluster reaches: nobody says so twice."""
+        death = dying(self._desk, subject.name)
+        if death is not None and death.state is IncidentState.RECOVERING and _is_after(event, death):
+            raise NotYetError(f"{subject.name} waits for the end of {death.id}", self._desk.clock.now() + POLL)
+
     def _come_back(self, event: Event, subject: Subject, life: StoredIncarnation, service: HostService) -> Handled:
         newest = last(self._desk, life.record.newest(HOST_UP).incident)
         if newest is not None and not newest.incident.state.final:
@@ -82,9 +92,15 @@ class WayBack:
         lacking = [death] if death is not None and death.incident.held_by == CAPACITY else []
         if death is not None and not death.incident.state.final and not lacking:
             raise NotYetError(f"{subject.name} waits for the end of {death.incident.id}", self._desk.clock.now() + POLL)
-        if death is not None and event.seen_at < death.incident.opened_at:
-            return self._desk.ignore(event, f"it was seen before {death.incident.id}")
+        if death is not None and not _is_after(event, death.incident):
+            return self._desk.ignore(event, f"it was seen before {death.incident.id}, or before it was fenced for that")
         return open_incident(self._desk, Case(event, HOST_UP, subject, service, life, supersedes=lacking))
+
+
+def _is_after(event: Event, death: Incident) -> bool:
+    """Tell whether *event* is of the life after *death*: a host that is reached may be fenced all the same."""
+    proof = death.evidence
+    return event.seen_at >= death.opened_at and (proof is None or event.seen_at > proof.at + SLACK)
 
 
 def _died(service: HostService) -> bool:
