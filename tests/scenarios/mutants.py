@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 from kazoo.client import KazooClient
@@ -41,6 +41,11 @@ class Around:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.port, name)
+
+
+def parts(usual: Any) -> dict[str, Any]:
+    """Return what *usual* is made of, to make one of another kind of the same."""
+    return {field.name: getattr(usual, field.name) for field in fields(usual)}
 
 
 # -- evidence
@@ -106,6 +111,13 @@ class CarelessRecovery(Recovery):
         return {"ports": replace(ports, log=log, **cast("Any", raw))}
 
 
+class CarelessCrew(StirredCrew):
+    """Lets flows go on whatever has become of their jobs."""
+
+    def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
+        return CarelessRecovery(**parts(super().recovery(stage, process, client)))
+
+
 # -- what was done before
 
 
@@ -138,8 +150,7 @@ class LosesEvents(StirredCrew):
     """Takes an event off the intake before its incident is stored."""
 
     def desk(self, stage: Stage, process: Process, client: KazooClient) -> Desk:
-        usual = super().desk(stage, process, client)
-        return Forgetful(**{name: getattr(usual, name) for name in usual.__dataclass_fields__})
+        return Forgetful(**parts(super().desk(stage, process, client)))
 
 
 # -- what others want
@@ -195,12 +206,8 @@ class IgnoresOrders(StirredCrew):
         return Deaf(client, self.cloud(stage, process), stage.loom, stage.ground.site.brakes, recovery)
 
 
-class IgnoresTheClaim(IgnoresOrders):
+class IgnoresTheClaim(CarelessCrew, IgnoresOrders):
     """Works on after another has taken the job; it hears no orders either, for they are heard through the claim."""
-
-    def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
-        usual = super().recovery(stage, process, client)
-        return CarelessRecovery(**{name: getattr(usual, name) for name in usual.__dataclass_fields__})
 
 
 class IgnoresDisarm(IgnoresOrders):

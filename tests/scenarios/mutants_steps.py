@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
-from kazoo.client import KazooClient
+from kazoo.client import KazooClient, TransactionRequest
 from taskflow.jobs.base import Job
 
 from medevac.core.errors import HypervisorUnavailableError
 from medevac.core.evidence import FenceEvidence
+from medevac.core.incident import Incident
 from medevac.flows.guests import Activity, KillProof
 from medevac.flows.policy.words import HOST_UP
 from medevac.flows.ports import Cloud, Fencer, HostService, Migration, Ports, Server, ServerGroup
@@ -24,8 +25,9 @@ from medevac.sandbox.scenarios.seeds import StirredCrew
 from medevac.sandbox.scenarios.stage import Stage
 from medevac.workers.desk import Desk
 from medevac.workers.engine.claim import Claim
+from medevac.workers.incidents import Stored
 from medevac.workers.recovery import Recovery
-from tests.scenarios.mutants import Around, CarelessRecovery
+from tests.scenarios.mutants import Around, CarelessCrew, parts
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,7 @@ class DisguisedCrew(StirredCrew):
 
     def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
         usual = super().recovery(stage, process, client)
-        parts = {name: getattr(usual, name) for name in usual.__dataclass_fields__}
-        return Disguised(**parts, disguises=self.disguises, only=self.only)
+        return Disguised(**parts(usual), disguises=self.disguises, only=self.only)
 
 
 # -- evidence
@@ -86,6 +87,22 @@ class TrustsOneDevice(StirredCrew):
 
     def fencer(self, stage: Stage, process: Process) -> Fencer:
         return cast("Fencer", self.port(stage, process, "fencer", FakeFencer(stage.bmc, (Rung(BMC),))))
+
+
+@dataclass(frozen=True)
+class Impatient(Recovery):
+    """Has an incident without evidence tried again in the same moment."""
+
+    def _end(self, transaction: TransactionRequest, stored: Stored, incident: Incident, reason: str) -> None:
+        again_at = min(incident.again_at, self.clock.now())
+        super()._end(transaction, stored, replace(incident, again_at=again_at), reason)
+
+
+class TriesAgainAtOnce(StirredCrew):
+    """Leaves a fence device that refuses no pause."""
+
+    def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
+        return Impatient(**parts(super().recovery(stage, process, client)))
 
 
 class Sure(Around):
@@ -248,17 +265,14 @@ class ResetsWhatWorks(DisguisedCrew):
     disguises: ClassVar[Mapping[str, type[Around]]] = {"hypervisor": Still}
 
 
-class GoesOnWhenSuperseded(StirredCrew):
+class GoesOnWhenSuperseded(CarelessCrew):
     """Kills servers of a host that has died as a whole meanwhile."""
-
-    def recovery(self, stage: Stage, process: Process, client: KazooClient) -> Recovery:
-        usual = super().recovery(stage, process, client)
-        return CarelessRecovery(**{name: getattr(usual, name) for name in usual.__dataclass_fields__})
 
 
 MUTANTS: tuple[type[StirredCrew], ...] = (
     SeesNoReturn,
     TrustsOneDevice,
+    TriesAgainAtOnce,
     BelievesTheKill,
     ForgetsIntentions,
     IgnoresTheCap,

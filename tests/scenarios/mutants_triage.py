@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from kazoo.client import KazooClient
 
+from medevac.core import layout
 from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled, Outcome
 from medevac.flows.plan import Settings
@@ -125,7 +127,7 @@ class LaxDesk(StirredCrew):
 class LaxSite(LaxDesk):
     """Tells flows of a site that allows more."""
 
-    more: dict[str, Any] = {}  # noqa: RUF012 - a constant of each subclass
+    more: ClassVar[Mapping[str, Any]] = {}
 
     def lax(self, desk: Desk) -> Desk:
         settings: Settings = replace(desk.settings, **self.more)
@@ -135,19 +137,19 @@ class LaxSite(LaxDesk):
 class IgnoresTheCeiling(LaxSite):
     """Evacuates where no more than a restart is allowed."""
 
-    more = {"allow": Allow.REBUILD}  # noqa: RUF012 - as above
+    more: ClassVar[Mapping[str, Any]] = {"allow": Allow.REBUILD}
 
 
 class TouchesTheExcluded(LaxSite):
     """Moves servers that are never to be touched."""
 
-    more = {"exclude": None}  # noqa: RUF012 - as above
+    more: ClassVar[Mapping[str, Any]] = {"exclude": None}
 
 
 class TakesDisksForShared(LaxSite):
     """Evacuates servers whose disks stay behind."""
 
-    more = {"shared_storage": ("*",)}  # noqa: RUF012 - as above
+    more: ClassVar[Mapping[str, Any]] = {"shared_storage": ("*",)}
 
 
 class IgnoresLimits(LaxDesk):
@@ -214,6 +216,32 @@ class TakesCopiesForNews(StirredCrew):
         return Amnesiac(self.desk(stage, process, client))
 
 
+class Lives(Around):
+    """A transaction that leaves out what it would keep of the lives of subjects."""
+
+    def create(self, path: str, *rest: Any, **named: Any) -> None:
+        if not path.startswith(layout.SUBJECTS):
+            self.port.create(path, *rest, **named)
+
+    def set_data(self, path: str, *rest: Any, **named: Any) -> None:
+        if not path.startswith(layout.SUBJECTS):
+            self.port.set_data(path, *rest, **named)
+
+
+class Unkept(Around):
+    """A ZooKeeper in which no record of a subject is kept."""
+
+    def transaction(self) -> Lives:
+        return Lives(self.port.transaction())
+
+
+class ForgetsEarlierDeaths(LaxDesk):
+    """Takes each death of a host for its first."""
+
+    def lax(self, desk: Desk) -> Desk:
+        return replace(desk, client=Unkept(desk.client))
+
+
 class Gloomy(Intake):
     """An intake that hears no good news."""
 
@@ -259,6 +287,7 @@ MUTANTS: tuple[type[StirredCrew], ...] = (
     AsksNobodyAboutServers,
     AsksNobodyAboutServices,
     TakesCopiesForNews,
+    ForgetsEarlierDeaths,
     IgnoresReturns,
     BelievesAnybodysFencing,
 )
