@@ -31,7 +31,7 @@ MOST_SUPERSEDED = 100
 
 
 @dataclass(frozen=True)
-class Case:
+class Finding:
     """A failure that was found to be one."""
 
     event: Event
@@ -46,41 +46,41 @@ class Case:
     supersedes: Sequence[incidents.Stored] = ()
 
 
-def open_incident(desk: Desk, case: Case, *, parks: str = "", besides: Also = lambda _: None) -> Handled:
-    """Settle the event of *case* by opening its incident, together with the job where there is to be one.
+def open_incident(desk: Desk, finding: Finding, *, parks: str = "", besides: Also = lambda _: None) -> Handled:
+    """Settle the event of *finding* by opening its incident, together with the job where there is to be one.
 
     *parks* is why nothing can be done but tell people; *besides* adds further writes.
     """
-    generation = _generation(case)
+    generation = _generation(finding)
     incident = Incident(
-        id=incident_id(case.failure, case.subject, generation),
-        failure=case.failure,
-        subject=case.subject,
+        id=incident_id(finding.failure, finding.subject, generation),
+        failure=finding.failure,
+        subject=finding.subject,
         generation=generation,
-        opened_at=case.event.seen_at,
+        opened_at=finding.event.seen_at,
         state=IncidentState.HELD,
         reason="",
-        evidence=case.evidence,
+        evidence=finding.evidence,
         attempt=0,
         stored_at=desk.clock.now(),
-        host=case.host,
-        facts=_kept(case.facts),
+        host=finding.host,
+        facts=_kept(finding.facts),
     )
     if parks:
         ruling = parked(incident, parks, desk.clock.now())
     else:
-        ruling = rule(desk, incident, case.service, case.life.record)
-    record = _record(case, ruling)
+        ruling = rule(desk, incident, finding.service, finding.life.record)
+    record = _record(finding, ruling)
 
     def also(transaction: TransactionRequest) -> None:
-        incarnation.write(transaction, case.subject, case.life, record)
-        incidents.create(transaction, ruling.incident, [desk.line(f"{seen(case.event)}. {_said(ruling)}")])
-        for stored in case.supersedes[:MOST_SUPERSEDED]:
+        incarnation.write(transaction, finding.subject, finding.life, record)
+        incidents.create(transaction, ruling.incident, [desk.line(f"{seen(finding.event)}. {_said(ruling)}")])
+        for stored in finding.supersedes[:MOST_SUPERSEDED]:
             supersede(desk, transaction, stored, ruling.incident.id)
         ruling.post(transaction)
         besides(transaction)
 
-    return desk.settle(case.event, Outcome.INCIDENT, ruling.incident.reason, also, ruling.incident.id)
+    return desk.settle(finding.event, Outcome.INCIDENT, ruling.incident.reason, also, ruling.incident.id)
 
 
 def supersede_all(desk: Desk, parts: Sequence[incidents.Stored], by: str) -> None:
@@ -132,9 +132,9 @@ def end(
     incidents.note(transaction, ended.id, [desk.line(f"{state}: {reason}")])
 
 
-def _generation(case: Case) -> int:
-    record = case.life.record
-    return (record.generation if case.failure == HOST_DOWN else record.newest(case.failure).generation) + 1
+def _generation(finding: Finding) -> int:
+    record = finding.life.record
+    return (record.generation if finding.failure == HOST_DOWN else record.newest(finding.failure).generation) + 1
 
 
 def _kept(facts: Mapping[str, str]) -> dict[str, str]:
@@ -142,13 +142,13 @@ def _kept(facts: Mapping[str, str]) -> dict[str, str]:
     return {name: value[:LONGEST_FACT] for name, value in facts.items() if not name.startswith(RAW)}
 
 
-def _record(case: Case, ruling: Ruling) -> Incarnation:
-    incident, record = ruling.incident, case.life.record
-    if case.failure == HOST_DOWN:
+def _record(finding: Finding, ruling: Ruling) -> Incarnation:
+    incident, record = ruling.incident, finding.life.record
+    if finding.failure == HOST_DOWN:
         record = replace(record, generation=incident.generation, incident=incident.id)
     else:
-        newest = Newest(incident.generation, incident.id, case.facts.get("boot", ""))
-        record = record.opened(case.failure, newest)
+        newest = Newest(incident.generation, incident.id, finding.facts.get("boot", ""))
+        record = record.opened(finding.failure, newest)
     return record.begun(incident.stored_at) if _counts(ruling) else record
 
 

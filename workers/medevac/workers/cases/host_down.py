@@ -20,7 +20,7 @@ from medevac.workers.cases.shared import last, no_service, too_old
 from medevac.workers.desk import Desk, seen
 from medevac.workers.incarnation import Incarnation, StoredIncarnation
 from medevac.workers.incidents import OpenOnes, Stored
-from medevac.workers.opening import MOST_SUPERSEDED, Case, add_again, open_incident, supersede_all
+from medevac.workers.opening import MOST_SUPERSEDED, Finding, add_again, open_incident, supersede_all
 from medevac.workers.opinion import CONFIRMED, Opinion, denied
 from medevac.workers.ruling import rule
 
@@ -86,8 +86,8 @@ class HostDown:
             found.tell(transaction, self._desk.actor, self._desk.clock.now())
 
         if found.unclear:
-            case = Case(event, HOST_DOWN, subject, service, replace(life, record=record), evidence=evidence)
-            return open_incident(self._desk, case, parks=found.unclear, besides=tell)
+            finding = Finding(event, HOST_DOWN, subject, service, replace(life, record=record), evidence=evidence)
+            return open_incident(self._desk, finding, parks=found.unclear, besides=tell)
 
         def also(transaction: TransactionRequest) -> None:
             incarnation.write(transaction, subject, life, record)
@@ -127,8 +127,8 @@ class HostDown:
             return self._desk.duplicate(event, newest.incident, reason)
         evidence = evidence_of(event, subject.name)
         parts = [*ends, *(stored for stored in self._open_ones.read() if _on(stored.incident, subject.name))]
-        case = Case(event, HOST_DOWN, subject, service, life, evidence=evidence, supersedes=parts)
-        handled = open_incident(self._desk, case)
+        finding = Finding(event, HOST_DOWN, subject, service, life, evidence=evidence, supersedes=parts)
+        handled = open_incident(self._desk, finding)
         supersede_all(self._desk, parts[MOST_SUPERSEDED:], handled.incident)
         return handled
 

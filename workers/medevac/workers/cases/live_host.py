@@ -18,7 +18,7 @@ from medevac.workers.cases.shared import dying, last, no_service, out_since, too
 from medevac.workers.desk import Desk, NotYetError, seen, span
 from medevac.workers.incarnation import StoredIncarnation
 from medevac.workers.incidents import Stored
-from medevac.workers.opening import Case, open_incident, supersede
+from medevac.workers.opening import Finding, open_incident, supersede
 from medevac.workers.opinion import CLOCKS, CONFIRMED, Opinion, Stand, denied, unknown
 
 OVER = {
@@ -84,7 +84,7 @@ class LiveHost:
                 raise NotYetError(opinion.reason, opinion.due)
             if opinion.stand is Stand.DENIED:
                 return self._desk.ignore(event, opinion.reason)
-        return open_incident(self._desk, Case(event, failure, subject, service, life, facts=event.facts))
+        return open_incident(self._desk, Finding(event, failure, subject, service, life, facts=event.facts))
 
     def _over_since(self, event: Event, failure: str, subject: Subject, life: StoredIncarnation) -> str:
         if event.seen_at < life.record.over_at.get(failure, 0.0):
@@ -151,7 +151,7 @@ class LiveHost:
                 ends = [newest] if newest.incident.state is IncidentState.HELD else []
                 ends += self._waiting_for_window(life)
                 noted = replace(life, record=record)
-                return open_incident(self._desk, Case(event, HOST_UP, subject, service, noted, supersedes=ends))
+                return open_incident(self._desk, Finding(event, HOST_UP, subject, service, noted, supersedes=ends))
         is_open = newest is not None and not newest.incident.state.final
         reason = f"{failure} of {subject.name} is over"
 

@@ -14,7 +14,7 @@ from medevac.workers.cases.shared import dying, last, no_service, too_old
 from medevac.workers.desk import Desk, NotYetError, seen, span
 from medevac.workers.incarnation import StoredIncarnation
 from medevac.workers.incidents import Stored
-from medevac.workers.opening import Case, open_incident, supersede
+from medevac.workers.opening import Finding, open_incident, supersede
 from medevac.workers.opinion import Opinion, Sign, Stand, denied, of_nova
 
 FAILURE = {EventKind.SERVER_STOPPED: EventKind.SERVER_CRASHED, EventKind.SERVER_RESTARTED: EventKind.SERVER_CRASHED}
@@ -155,7 +155,7 @@ class ServerCase:
         if service is None:
             return self._desk.ignore(told.event, no_service(told.host))
         waiting = [stored for stored in self._open(told) if stored.incident.state is IncidentState.HELD]
-        case = Case(
+        finding = Finding(
             told.event,
             told.failure.value,
             told.subject,
@@ -165,7 +165,7 @@ class ServerCase:
             facts={**told.event.facts, **(facts or {})},
             supersedes=waiting,
         )
-        return open_incident(self._desk, case)
+        return open_incident(self._desk, finding)
 
     def _restarted(self, told: Seen) -> Handled:
         """Count a failure that its hypervisor has answered; too many of them are an incident that waits for people."""

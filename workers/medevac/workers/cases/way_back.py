@@ -17,7 +17,7 @@ from medevac.workers import incarnation, incidents
 from medevac.workers.cases.shared import dying, last, no_service
 from medevac.workers.desk import Desk, NotYetError
 from medevac.workers.incarnation import StoredIncarnation
-from medevac.workers.opening import Case, open_incident
+from medevac.workers.opening import Finding, open_incident
 from medevac.workers.opinion import CONFIRMED, Opinion, denied, unknown
 from medevac.workers.zookeeper import commit
 
@@ -94,7 +94,7 @@ class WayBack:
             raise NotYetError(f"{subject.name} waits for the end of {death.incident.id}", self._desk.clock.now() + POLL)
         if death is not None and not _is_after(event, death.incident):
             return self._desk.ignore(event, f"it was seen before {death.incident.id}, or before it was fenced for that")
-        return open_incident(self._desk, Case(event, HOST_UP, subject, service, life, supersedes=lacking))
+        return open_incident(self._desk, Finding(event, HOST_UP, subject, service, life, supersedes=lacking))
 
 
 def _is_after(event: Event, death: Incident) -> bool:
