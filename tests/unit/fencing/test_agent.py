@@ -9,6 +9,7 @@ from medevac.core.errors import FencingError
 from medevac.workers.fencing.agent import FenceAgent
 from medevac.workers.fencing.device import FenceDevice
 from medevac.workers.fencing.fencer import AgentFencer
+from tests.fixtures.waiting import until
 from tests.unit.fencing.conftest import Script
 
 ALL = ("*",)
@@ -82,20 +83,17 @@ def test_an_agent_that_hangs_is_killed_with_its_children(script: Script, tmp_pat
     started = time.monotonic()
     with pytest.raises(FencingError, match="may have reached the device"):
         FenceAgent(FenceDevice(agent, ALL, timeout=0.5), "h").off()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 60
     child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
-    while _runs(child):
-        assert time.monotonic() < deadline, "the agent's child survived it"
-        time.sleep(0.01)
+    assert until(lambda: not _runs(child)), "the agent's child survived it"
 
 
 def test_a_child_that_left_the_group_does_not_hold_us_up(script: Script) -> None:
-    agent = script("setsid sleep 5 & wait")
+    agent = script("setsid sleep 20 & wait")
     started = time.monotonic()
     with pytest.raises(FencingError):
         FenceAgent(FenceDevice(agent, ALL, timeout=0.3), "h").off()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
 
 
 def test_the_state_is_read_back_until_it_is_off(script: Script, tmp_path: Path) -> None:
