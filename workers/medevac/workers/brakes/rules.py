@@ -62,7 +62,7 @@ class Start:
     at: float
     """Seconds since the epoch."""
     fences: bool
-    """Whether it had to fence the host itself: no evidence had come."""
+    """Whether it may fence the host itself: a policy wants that, and no evidence had come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,14 @@ def standing(domain: Domain, scene: Scene, settings: BrakeSettings) -> Standing:
     """Tell whether *domain* stands normally, is slowed (a storm, or the time after one), or is stopped."""
     recent = {host for host in domain.hosts if scene.failed.get(host, -math.inf) > scene.now - float(settings.window)}
     lost = recent | (scene.out & domain.hosts)
-    told = _lost(len(lost), len(lost) > len(recent), domain, settings)
+    told = _lost(len(lost), len(recent), domain, settings)
     needed = _share(domain, settings.share, settings)
-    stopped = _over_its_own(len(lost), told, domain, settings) or _gone(domain, scene, settings)
-    if stopped or (stopped := _cascade(domain, scene, settings)):
+    stopped = (
+        _over_its_own(len(lost), told, domain, settings)
+        or _gone(domain, scene, settings)
+        or _cascade(domain, scene, settings)
+    )
+    if stopped:
         return Standing(Level.STOPPED, stopped, len(lost))
     slowed = f"{told} (a storm from {needed} on)" if len(lost) >= needed else _calming(domain, needed, scene, settings)
     return Standing(Level.SLOWED if slowed else Level.NORMAL, slowed, len(lost))
@@ -131,9 +135,9 @@ def _share(domain: Domain, percent: int, settings: BrakeSettings) -> int:
     return max(settings.least, math.ceil(len(domain.hosts) * percent / 100))
 
 
-def _lost(number: int, lasting: bool, domain: Domain, settings: BrakeSettings) -> str:  # noqa: FBT001 - one of two ends of a sentence
-    how = f"within {settings.window}, or earlier and are not back" if lasting else f"within {settings.window}"
-    return f"{number} of the {len(domain.hosts)} hosts of {domain} have failed {how}"
+def _lost(lost: int, recent: int, domain: Domain, settings: BrakeSettings) -> str:
+    how = f"within {settings.window}" + (", or earlier and are not back" if lost > recent else "")
+    return f"{lost} of the {len(domain.hosts)} hosts of {domain} have failed {how}"
 
 
 def _cascade(domain: Domain, scene: Scene, settings: BrakeSettings) -> str:
