@@ -35,8 +35,6 @@ BEAT = 1.0
 LONGEST_SILENCE = 10.0
 """Seconds after which a loop without a sign of life is taken for stuck, so that systemd is told no more."""
 _CLOSE_REASONS = {0: "error", 1: "end of file: libvirt ended", 2: "keep-alive: libvirt does not answer", 3: "client"}
-_TEXTS = ("path", "device")
-"""What an I/O error's first two strings are; its last is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
