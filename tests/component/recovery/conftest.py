@@ -9,8 +9,7 @@ import pytest
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.site import Plan, SandboxSite
-from medevac.sandbox.zookeeper import ZookeeperMissingError
-from tests.fixtures.services import require
+from tests.fixtures.sites import running
 
 VICTIMS = ("copied", "killed", "frozen")
 SERVERS = 8
@@ -24,10 +23,5 @@ def site() -> Iterator[SandboxSite]:
     servers = [ServerSpec(f"{name}-{n}", name, metadata={"ha": "pet"}) for name in VICTIMS for n in range(SERVERS)]
     settings = Settings(evacuate_seconds=2.0, rpc_seconds=0.0)
     plan = Plan(SiteSpec(tuple(hosts), tuple(servers)), settings, conductors=2, triages=1, session_timeout=SESSION)
-    running = SandboxSite(plan)
-    with require("ZooKeeper", ZookeeperMissingError):
-        running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
+    with running(plan) as site:
+        yield site

@@ -17,10 +17,9 @@ from medevac.core.wire import encode
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.site import Plan, SandboxSite
-from medevac.sandbox.zookeeper import ZookeeperMissingError
 from medevac.workers import incidents
 from medevac.workers.zookeeper import bounded
-from tests.fixtures.services import require
+from tests.fixtures.sites import running
 
 PATIENCE = 60.0
 HOST = "manned"
@@ -34,13 +33,8 @@ def site() -> Iterator[SandboxSite]:
     hosts = tuple(HostSpec(name, zone="az1") for name in (HOST, "spare-1", "spare-2"))
     servers = tuple(ServerSpec(name, HOST) for name in ("crashes", "runs-on"))
     settings = Settings(move_seconds=0.2, rpc_seconds=0.0, service_seconds=0.2)
-    running = SandboxSite(Plan(SiteSpec(hosts, servers), settings, conductors=1, triages=1))
-    with require("ZooKeeper", ZookeeperMissingError):
-        running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
+    with running(Plan(SiteSpec(hosts, servers), settings, conductors=1, triages=1)) as site:
+        yield site
 
 
 def post(site: SandboxSite, kind: EventKind, subject: Subject, **facts: str) -> None:

@@ -9,8 +9,7 @@ import pytest
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.site import Plan, SandboxSite
-from medevac.sandbox.zookeeper import ZookeeperMissingError
-from tests.fixtures.services import require
+from tests.fixtures.sites import running
 
 VICTIMS = ("returns", "kept", "hurries")
 SERVERS = 3
@@ -33,10 +32,5 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxSite]:
     told = {"way_back": {"hold": "500ms", "again": "1s"}}
     spec = SiteSpec(tuple(hosts), tuple(servers))
     plan = Plan(spec, settings, conductors=1, triages=1, policies=policies, site_file=told)
-    running = SandboxSite(plan)
-    with require("ZooKeeper", ZookeeperMissingError):
-        running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
+    with running(plan) as site:
+        yield site

@@ -28,6 +28,15 @@ def keeper(tmp_path: Path, told: list[Event]) -> Callable[[], Keeper]:
     return lambda: Keeper("compute-1", tmp_path / "state" / "servers.json", told.append)
 
 
+def behind_a_panic(keeper: Callable[[], Keeper]) -> Keeper:
+    """Return the keeper of a listener that comes after one that had just seen the server panic."""
+    before = keeper()
+    before.find([RUNNING], 1000.0)
+    before.see(lifecycle(1001.0, Lifecycle.CRASHED, 0))
+    before.flush()
+    return keeper()
+
+
 def lifecycle(at: float, *numbers: int) -> Sighting:
     return Sighting(SERVER, at, EventId.LIFECYCLE, numbers, 7)
 
@@ -50,11 +59,7 @@ def test_a_death_during_the_listeners_absence_is_told_under_the_boot_that_was_se
 def test_a_panic_that_was_pending_when_the_listener_ended_is_told_by_the_next(
     keeper: Callable[[], Keeper], told: list[Event]
 ) -> None:
-    before = keeper()
-    before.find([RUNNING], 1000.0)
-    before.see(lifecycle(1001.0, Lifecycle.CRASHED, 0))
-    before.flush()
-    after = keeper()
+    after = behind_a_panic(keeper)
     after.find([Standing(SERVER, 1002.0, codes.State.CRASHED, 0, 7)], 1002.0)
     assert after.due == 1002.0 + PANIC_GRACE
     after.ripen(1002.0 + PANIC_GRACE)
@@ -64,11 +69,7 @@ def test_a_panic_that_was_pending_when_the_listener_ended_is_told_by_the_next(
 def test_a_panic_that_libvirt_healed_meanwhile_is_not_told_by_the_next(
     keeper: Callable[[], Keeper], told: list[Event]
 ) -> None:
-    before = keeper()
-    before.find([RUNNING], 1000.0)
-    before.see(lifecycle(1001.0, Lifecycle.CRASHED, 0))
-    before.flush()
-    after = keeper()
+    after = behind_a_panic(keeper)
     after.find([Standing(SERVER, 1002.0, codes.State.RUNNING, 1, 7)], 1002.0)
     after.ripen(9999.0)
     assert told == []
