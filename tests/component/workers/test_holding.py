@@ -15,6 +15,7 @@ from medevac.sandbox.cloud.model import actions, guests, machines
 from medevac.workers.brakes import orders
 from medevac.workers.brakes.orders import Given
 from medevac.workers.recovery import back_off
+from medevac.workers.telling import Teller
 from medevac.workers.verdict import GO, Verdict
 from tests.component.workers.bench import HOST, SERVERS, WEB, Bench
 
@@ -251,6 +252,11 @@ def test_a_host_that_came_back_while_it_could_not_be_fenced_is_not_fenced_later(
 def told(bench: Bench) -> list[str]:
     """Let triage look, and return whom people were told of once its messages are out."""
     bench.intake.reconsider()
+    return paged(bench)
+
+
+def paged(bench: Bench) -> list[str]:
+    """Return what people were told when all that is on its way has arrived."""
     for thread in threading.enumerate():
         if thread.name == "page":
             thread.join(30.0)
@@ -280,3 +286,18 @@ def test_a_page_that_does_not_go_out_is_tried_again_and_said_once(bench: Bench) 
     assert bench.journal(incident_id).count("was not told") == 1
     bench.site.notifier.fails = False
     assert told(bench) == [f"medevac holds {incident_id}"]
+
+
+def test_what_is_held_no_more_is_forgotten_and_told_at_once_when_it_is_held_again(bench: Bench) -> None:
+    bench.site.notifier.fails = True
+    fail_so_often(bench, 3)
+    incident_id = bench.settled(bench.server_event(EventKind.SERVER_CRASHED)).incident
+    teller = Teller(bench.desk, bench.site.notifier)
+    teller.tell([bench.incident(incident_id)])
+    assert paged(bench) == []
+    bench.site.notifier.fails = False
+    teller.tell([bench.incident(incident_id)])
+    assert paged(bench) == [], "it is tried again after a minute"
+    teller.tell([])
+    teller.tell([bench.incident(incident_id)])
+    assert paged(bench) == [f"medevac holds {incident_id}"]

@@ -37,6 +37,16 @@ def test_help_imports_nothing_that_only_a_sub_command_needs() -> None:
     assert "Usage: medevac" in done.stdout
 
 
+@pytest.mark.parametrize("command", [["incident", "list"], ["incident", "hold"], ["job", "list"], ["event", "post"]])
+def test_what_only_reads_and_writes_zookeeper_imports_no_engine_and_no_cloud(command: list[str]) -> None:
+    heavy = ["taskflow", "oslo_serialization", "openstack", "novaclient", "keystoneauth1", "libvirt"]
+    done = python(
+        f"import sys, json; from medevac.cli.root import run; run({[*command, '--help']});"
+        f"print(json.dumps([m for m in {heavy} if m in sys.modules]))"
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
 def test_help_lists_every_sub_command_with_its_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out

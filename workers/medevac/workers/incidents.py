@@ -19,8 +19,6 @@ from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.incident import Incident
 from medevac.core.journal import JournalEntry
 from medevac.core.wire import decode, encode, from_plain
-from medevac.flows import factory
-from medevac.workers.engine.posting import Posting, Priority
 from medevac.workers.zookeeper import bounded
 
 log = logging.getLogger(__name__)
@@ -143,15 +141,3 @@ def page(data: bytes, path: str) -> list[JournalEntry]:
         message = f"{path}: not a page of a journal: {error}"
         raise MalformedDocumentError(message) from error
     return [from_plain(JournalEntry, entry, path) for entry in plain]
-
-
-def posting(incident: Incident, document: Mapping[str, Any], priority: Priority) -> Posting:
-    """Return the job of the incident's present attempt; *document* is what the flow's factory is given."""
-    return Posting(
-        key=f"{incident.id}#{incident.attempt}",
-        name=incident.id,
-        factory=factory.NAME,
-        arguments=(document,),
-        priority=priority,
-        details={"incident": incident.id, "attempt": incident.attempt},
-    )

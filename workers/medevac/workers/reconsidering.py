@@ -64,9 +64,8 @@ class Reconsidering:
         held = [each for each in open_incidents if each.incident.state is IncidentState.HELD]
         timed = [each for each in held if each.incident.again_at > 0]
         now = self._desk.clock.now()
-        for stored in held:
-            if self._teller is not None:
-                self._teller.tell(stored.incident)
+        if self._teller is not None:
+            self._teller.tell([each.incident for each in held])
         for stored in timed:
             if stored.incident.again_at <= now:
                 self._try(stored)

@@ -29,6 +29,7 @@ from medevac.flows.ports import (
     Traffic,
 )
 from medevac.workers import incidents
+from medevac.workers.attempt import posting_of
 from medevac.workers.cases.fallen import RETURN
 from medevac.workers.deeds import Deeds
 from medevac.workers.engine.claim import Claim
@@ -177,4 +178,4 @@ def back_off(attempt: int) -> float:
 def _next_posting(outcome: Outcome, incident: Incident) -> Posting:
     """Return the job of the next attempt: what was decided for the attempt that has ended in *outcome* still holds."""
     (document,) = cast("FlowDetail", outcome.flow).meta["factory"]["args"]
-    return incidents.posting(incident, document, Priority.of(outcome.job.priority))
+    return posting_of(incident, document, Priority.of(outcome.job.priority))

@@ -11,7 +11,7 @@ from medevac.core.incident import Incident, IncidentState
 from medevac.flows.decision import Decision, decide
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import HostService
-from medevac.workers import incidents
+from medevac.workers.attempt import posting_of
 from medevac.workers.desk import Desk, span
 from medevac.workers.engine.posting import Posting, Priority, add_job
 from medevac.workers.incarnation import Incarnation
@@ -39,7 +39,7 @@ class Ruling:
             add_job(transaction, self._posting())
 
     def _posting(self) -> Posting:
-        return incidents.posting(self.incident, self.decision.document, Priority(self.decision.priority.value))
+        return posting_of(self.incident, self.decision.document, Priority(self.decision.priority.value))
 
 
 def rule(desk: Desk, incident: Incident, service: HostService, life: Incarnation) -> Ruling:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from medevac.core.errors import MedevacError, NotificationError
@@ -34,18 +34,20 @@ class Teller:
         self._notifier = notifier
         self._not_before: dict[str, float] = {}
 
-    def tell(self, incident: Incident) -> threading.Thread | None:
-        """Tell of *incident* unless people know; return the thread that does it, where one was begun."""
+    def tell(self, held: Collection[Incident]) -> None:
+        """Tell of those of *held* that people do not know of; they are all that are held."""
         now = self._desk.clock.now()
-        if incident.held_by not in WORTH or incident.told_at or now < self._not_before.get(incident.id, 0.0):
-            return None
+        ids = {incident.id for incident in held}
+        self._not_before = {key: due for key, due in self._not_before.items() if key in ids}
+        for incident in held:
+            if incident.held_by in WORTH and not incident.told_at and now >= self._not_before.get(incident.id, 0.0):
+                self._begin(incident, now)
+
+    def _begin(self, incident: Incident, now: float) -> None:
         first = incident.id not in self._not_before
         self._not_before[incident.id] = now + AGAIN
-        thread = threading.Thread(
-            target=self._tell, args=(incident,), kwargs={"first": first}, name="page", daemon=True
-        )
-        thread.start()
-        return thread
+        told = {"first": first}
+        threading.Thread(target=self._tell, args=(incident,), kwargs=told, name="page", daemon=True).start()
 
     def _tell(self, incident: Incident, *, first: bool) -> None:
         try:
