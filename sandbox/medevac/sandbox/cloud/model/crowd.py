@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from medevac.sandbox.cloud.model.migration import EVACUATION, LIVE
 from medevac.sandbox.cloud.model.world import World
 
 _MOST_CONFLICTS = 0.9
+_SLICES = 20
+"""Into how many parts an evacuation's work is cut, where what the others do is to be seen at each."""
 
 
-def slowness(world: World) -> float:
-    """Return how many times as long an evacuation takes that begins now."""
+def seconds(world: World, alone: float) -> float:
+    """Return the work of an evacuation that begins now: *alone* seconds by itself, in a queue those before it too."""
+    return alone if world.settings.conflict_shared else alone * _slowness(world)
+
+
+def work(world: World, amount: float, then: Callable[[], None]) -> None:
+    """Do *then* when *amount* seconds of work are done, at the speed that the crowd leaves for it."""
+    if not world.settings.conflict_shared:
+        world.after(amount, then)
+        return
+    part = min(amount, world.settings.evacuate_seconds / _SLICES)
+    rest = functools.partial(work, world, amount - part, then) if amount > part else then
+    world.after(part * _slowness(world), rest)
+
+
+def _slowness(world: World) -> float:
     settings = world.settings
     return max(1.0, _crowding(world)) ** settings.conflict_power if settings.conflict_above else 1.0
 

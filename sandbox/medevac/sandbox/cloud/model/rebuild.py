@@ -45,11 +45,11 @@ def begin(world: World, server: Server, migration: Migration) -> None:
     if first:
         server.rebuild = migration.id
     spread = world.settings.evacuate_spread * (2 * world.random.random() - 1)
-    seconds = world.settings.evacuate_seconds * (1 + spread) * crowd.slowness(world)
+    seconds = crowd.seconds(world, world.settings.evacuate_seconds * (1 + spread))
     conduct = functools.partial(
         control.schedule, world, functools.partial(_schedule, world, server, seconds, first=first)
     )
-    world.after(seconds * _PHASES["schedule"], conduct)
+    crowd.work(world, seconds * _PHASES["schedule"], conduct)
 
 
 def _schedule(world: World, server: Server, seconds: float, *, first: bool) -> None:
@@ -221,4 +221,4 @@ def _set_status(world: World, migration: Migration, status: str) -> None:
 
 
 def _later(job: _Job, phase: str, action: Callable[[_Job], None]) -> None:
-    job.world.after(job.seconds * _PHASES[phase], functools.partial(_go_on, job, action))
+    crowd.work(job.world, job.seconds * _PHASES[phase], functools.partial(_go_on, job, action))

@@ -23,6 +23,9 @@ class Settings:
     """Evacuations under way that do not get in each other's way; 0: as many as one likes."""
     conflict_power: float = 1.0
     """With n under way beyond that, each takes (n / conflict_above) to this power as long; 1: no faster than before."""
+    conflict_shared: bool = False
+    """Whether they share what they wait for, so that each that comes or goes counts for all; else each waits for those
+    before it, and what comes later does not matter to it."""
     conflict_fails: float = 0.0
     """The part of evacuations that then find no valid host, for each further conflict_above under way."""
     boot_seconds: float = 2.0
