@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from medevac.flows.capacity import NO_HOST
 from medevac.flows.journey import ACCEPTED, CLEANED, FAILED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
 from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
@@ -24,6 +25,7 @@ class Wave:
         self._adopted = frozenset(plan.adopted)
         self._journeys = {server.id: Journey(server) for server in servers}
         self._live: set[str] = set()
+        self._crowded = False
         self._apart = groups_of(plan.order.apart)
         self.turns = Turns(plan, self._journeys)
         self.since: float | None = None
@@ -46,6 +48,12 @@ class Wave:
     def under_way(self) -> tuple[str, ...]:
         """Return the ids of the servers that Nova works on."""
         return tuple(j.server.id for j in self._journeys.values() if j.phase is Phase.ASKED)
+
+    @property
+    def begun(self) -> tuple[float, ...]:
+        """Return when each of the servers was asked for that Nova works on."""
+        asked = (journey for journey in self._journeys.values() if journey.phase is Phase.ASKED)
+        return tuple(journey.asked_at for journey in asked if journey.asked_at is not None)
 
     @property
     def taken_up(self) -> tuple[str, ...]:
@@ -111,6 +119,7 @@ class Wave:
                 self.since = min(self.since or record.created_at, record.created_at)
                 (self._live.add if record.live else self._live.discard)(record.server_id)
         changed = []
+        self._crowded = len(self.under_way) > 1
         for server_id, journey in self._journeys.items():
             if journey.over or journey.arrived:
                 continue
@@ -312,11 +321,14 @@ class Wave:
 
     def _retry_or_fail(self, journey: Journey, now: float, reason: str) -> None:
         journey.reason = reason
-        if journey.attempts > self._limits.retries:
+        if reason == NO_HOST and self._crowded and not journey.spared:
+            journey.spared = 1  # they took the same hosts in Placement at the same time: a wait would not help
+        counted = journey.attempts - journey.spared
+        if counted > self._limits.retries:
             journey.phase = Phase.FAILED
             return
         journey.phase = Phase.WAITING
-        journey.not_before = now + self._limits.wait * journey.attempts
+        journey.not_before = now + self._limits.wait * counted
 
     def _is_overdue(self, journey: Journey, now: float) -> bool:
         asked_at = journey.asked_at if journey.asked_at is not None else now

@@ -77,6 +77,8 @@ class Journey:
         self.seen_off = False
         self.missing_since: float | None = None
         self.closed_at: float | None = None
+        self.spared = 0
+        """Attempts that do not count: others were in its way."""
 
     @property
     def over(self) -> bool:

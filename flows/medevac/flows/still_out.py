@@ -17,10 +17,13 @@ from medevac.flows.brief import Brief
 from medevac.flows.patience import patiently
 from medevac.flows.ports import HostService, Ports
 
-BOOTS = 20.0
-"""Seconds in which no host comes back: nova-compute of one that was proven off more recently is not looked for."""
 BEATS = 20.0
 """Seconds: nova-compute reports every ten, so that after these without a report it is silent."""
+BOOTS = BEATS + SLACK
+"""Seconds in which no host comes back: nova-compute of one that was proven off more recently is not looked for.
+
+Its silence could not be told by then without a wait, in which those that arrive make no room for the next.
+"""
 GLANCE = 2.5
 """Seconds between two looks while it is waited for a report."""
 

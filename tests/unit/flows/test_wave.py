@@ -76,6 +76,30 @@ def test_a_failed_attempt_is_asked_for_again_only_after_the_wait() -> None:
     assert [server.id for server in one.due(11.0)] == ["s0"]
 
 
+def test_who_found_no_host_while_others_were_under_way_is_asked_for_again_at_once_and_once() -> None:
+    two = wave(2)
+    for number in (0, 1):
+        two.asked(f"s{number}", 0.0)
+    no_host, other = record(1, "s0", "error", ""), record(2, "s1", "running")
+    two.observe(1.0, [no_host, other])
+    assert [server.id for server in two.due(1.0)] == ["s0"]
+    two.asked("s0", 1.0)
+    two.observe(2.0, [no_host, other, record(3, "s0", "error", "")])
+    assert two.due(2.0) == ()
+    assert [server.id for server in two.due(12.0)] == ["s0"]
+    two.asked("s0", 12.0)
+    two.observe(13.0, [no_host, other, record(3, "s0", "error", ""), record(4, "s0", "error", "")])
+    assert results(two)["s0"] == "failed", "the first of the three tries did not count"
+
+
+def test_who_found_no_host_though_nobody_was_in_the_way_waits() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(1.0, [record(1, "s0", "error", "")])
+    assert one.due(10.9) == ()
+    assert [server.id for server in one.due(11.0)] == ["s0"]
+
+
 def test_the_failed_record_of_the_first_attempt_does_not_fail_the_second() -> None:
     one = wave()
     one.asked("s0", 0.0)

@@ -121,7 +121,7 @@ class _Convoy:
         self._flush()
 
     def _look(self) -> None:
-        cloud, since = self.ports.cloud, self.plan.since
+        cloud, since, began = self.ports.cloud, self.plan.since, self.ports.clock.now()
         records = self.step.patiently(self.ports, lambda: cloud.evacuations_from(self.plan.host, since))
         now = self.ports.clock.now()
         changed = self.wave.observe(now, records)
@@ -133,7 +133,7 @@ class _Convoy:
         self._regulate()
         lines = self._marshal.look()
         self._lines += lines
-        self._pace.looked(now, news=bool(changed or lines))
+        self._pace.looked(now, news=bool(changed or lines), cost=now - began)
 
     def _regulate(self) -> None:
         """Let the traffic know who was asked for, who has arrived and who has not."""
@@ -325,7 +325,7 @@ class _Convoy:
         )
 
     def _rest(self) -> None:
-        pause = self._pace.rest(self.ports.clock.now())
+        pause = self._pace.rest(self.ports.clock.now(), self.wave.begun, others=self.wave.looks_at_servers)
         if pause:
             self.ports.clock.wait(pause)
 
