@@ -27,7 +27,7 @@ ENDS = 12.0
 """Ends that a level's share of failures stands on."""
 FAILS = {False: 0.1, True: 0.4}
 """How many may fail by themselves, and how many where they are too many at once (no valid host, time-outs)."""
-REPEATED = 10.0
+REPEATED = 4.0
 """Servers that could have been brought back for each that fails: it waits, is looked at, and is asked for again."""
 TASTE = 0.1
 """What more at once has to win to be worth it: fewer disturb others less."""
@@ -73,6 +73,11 @@ class Level:
         """Return how many arrived or did not; old ones fade."""
         return self.arrived + self.failed
 
+    @property
+    def crowd(self) -> float:
+        """Return the logarithm of how many may have made it fail: also those count that were asked for right after."""
+        return math.log(max(self.beside, self.average))
+
     def trusted(self, part: float) -> Level:
         """Return the level as if it stood on *part* of what it does."""
         return replace(self, arrived=self.arrived * part, failed=self.failed * part)
@@ -103,12 +108,12 @@ class Levels:
 
     def __init__(self, levels: Iterable[Level] = ()) -> None:
         """Begin with what is known already."""
-        self._levels = {level_of(level.beside): level for level in levels}
+        self._levels = {_place(level.beside, level.average): level for level in levels}
 
     @property
     def all(self) -> tuple[Level, ...]:
         """Return every level of which anything was seen, the smallest first."""
-        return tuple(self._levels[number] for number in sorted(self._levels))
+        return tuple(self._levels[place] for place in sorted(self._levels))
 
     @property
     def times(self) -> float:
@@ -117,17 +122,17 @@ class Levels:
 
     def arrived(self, beside: int, average: float, seconds: float) -> None:
         """Note that a server has arrived."""
-        number = level_of(beside)
-        known = self._levels.get(number) or Level(beside, average, max(seconds, 1e-3), 0.0)
+        place = _place(beside, average)
+        known = self._levels.get(place) or Level(beside, average, max(seconds, 1e-3), 0.0)
         if not known.arrived:  # only failures so far: their time was none
             known = Level(beside, average, max(seconds, 1e-3), 0.0, known.failed)
-        self._levels[number] = known.with_arrival(beside, average, seconds)
+        self._levels[place] = known.with_arrival(beside, average, seconds)
 
-    def failed(self, beside: int) -> None:
+    def failed(self, beside: int, average: float) -> None:
         """Note that a server has not arrived."""
-        number = level_of(beside)
-        known = self._levels.get(number) or Level(beside, beside, 1.0, 0.0)
-        self._levels[number] = known.with_failure()
+        place = _place(beside, average)
+        known = self._levels.get(place) or Level(beside, average, 1.0, 0.0)
+        self._levels[place] = known.with_failure()
 
 
 def level_of(beside: float) -> int:
@@ -137,6 +142,11 @@ def level_of(beside: float) -> int:
     return round(EXACT * STEP ** round(math.log(beside / EXACT, STEP)))
 
 
+def _place(beside: float, average: float) -> tuple[int, int]:
+    """Return what tells levels apart: how many were under way at first, and until the end."""
+    return level_of(beside), level_of(average)
+
+
 def merged(earlier: Sequence[Level], later: Sequence[Level]) -> tuple[Level, ...]:
     """Return what is known after all: *earlier* times count as far as *later* ones tell how they compare.
 
@@ -144,13 +154,13 @@ def merged(earlier: Sequence[Level], later: Sequence[Level]) -> tuple[Level, ...
     """
     if not later:
         return tuple(earlier)
-    found = {level_of(level.beside): level for level in earlier}
-    new = {level_of(level.beside): level for level in later}
+    found = {_place(level.beside, level.average): level for level in earlier}
+    new = {_place(level.beside, level.average): level for level in later}
     shared = [math.log(new[n].seconds / found[n].seconds) for n in new if n in found and _timed(new[n], found[n])]
     if not shared:
         return tuple(later)
     factor = math.exp(sum(shared) / len(shared))
-    kept = {number: replace(level, seconds=level.seconds * factor) for number, level in found.items()}
+    kept = {place: replace(level, seconds=level.seconds * factor) for place, level in found.items()}
     return tuple(level for _, level in sorted({**kept, **new}.items()))
 
 
@@ -233,7 +243,7 @@ def _ends(levels: Sequence[Level], curve: _Curve) -> float:
     """Return the logarithm of how likely the failures of *levels* are; one that was alone got in nobody's way."""
     found = 0.0
     for level in levels:
-        share = FAILS[math.log(level.beside) > curve.limit]
+        share = FAILS[level.crowd > curve.limit]
         found += level.failed * math.log(share) + level.arrived * math.log(1 - share)
     return found
 
@@ -246,7 +256,7 @@ def _failing(groups: Sequence[Sequence[Level]], curve: _Curve) -> float:
     """Return what failures cost that come of more than the limit of *curve*: those below come of something else."""
     shares = {}
     for crowded in (False, True):
-        levels = [level for group in groups for level in group if (math.log(level.beside) > curve.limit) is crowded]
+        levels = [level for group in groups for level in group if (level.crowd > curve.limit) is crowded]
         ends = sum(level.ends for level in levels)
         shares[crowded] = sum(level.failed for level in levels) / ends if ends else 0.0
     return REPEATED * max(shares[True] - shares[False], 0.0)

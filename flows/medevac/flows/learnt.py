@@ -7,7 +7,7 @@ from typing import Protocol
 
 from medevac.flows.crowding import Level, limited
 
-TRUSTED = 5.0
+TRUSTED = 15.0
 """Ends that all of it counts for at most: what is remembered is where to begin, and soon outvoted."""
 HALVES = 30 * 86400.0
 """Seconds in which what is remembered loses half of its weight."""

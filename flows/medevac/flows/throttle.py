@@ -16,7 +16,7 @@ from medevac.flows.crowding import Level, Levels, best, limited, merged
 
 START = 2
 """How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
-GROW = 4
+GROW = 2
 """How many times as many are asked for as the one had beside it that was taken up, while nothing else is known."""
 LATER = 2
 """The same later, where a step too far is one of many servers that take long, and nobody is in a hurry to take it."""
@@ -24,7 +24,7 @@ ENOUGH = 6
 """Arrivals after which it matters little how soon destinations took servers up."""
 TRUSTED = 4.0
 """As many arrivals as that counts for from then on."""
-REMEMBERED = 5.0
+REMEMBERED = 15.0
 """As many arrivals as what was known before counts for at first..."""
 FADES = 20.0
 """... and after so many new ones half of it."""
@@ -32,7 +32,7 @@ REST = 10
 """Arrivals between two tries of a little more; twice as many after one that won nothing."""
 LONGEST = 2
 """As many times as many at most."""
-ROUNDS = 8
+ROUNDS = 3
 """A little more is tried while so many times the best number wait: who fails by it is late, and few would win by it."""
 STUCK = 10.0
 """Seconds after which a server takes no place any more, for one that Nova forgot is not to hold up all others..."""
@@ -68,9 +68,11 @@ class Throttle:
         self._area = 0.0
         self._waiting = math.inf
         self._seen = 0
+        self._least = 0
         self._ended = 0
         self._since_try = 0
-        self._trying = False
+        self._trying = 0
+        self._fewer = False
         self._patience = 1
         self._best: dict[int, int] = {}
         self._best_before = 0
@@ -102,8 +104,10 @@ class Throttle:
 
     def _stuck(self, now: float) -> int:
         """Return how many take nobody's place: they are under way for so long that nobody works on them."""
-        known = max((level.seconds for level in (*self._before, *self._levels.all)), default=0.0)
-        return sum(now - asked.at > max(STUCK, TIMES * known) for asked in self._asked.values())
+        known = max((level.seconds for level in (*self._before, *self._levels.all) if level.arrived), default=0.0)
+        taken = max((level.seconds for level in self._taken.all), default=known)
+        limits = {False: max(STUCK, TIMES * taken), True: max(STUCK, TIMES * known) if known else math.inf}
+        return sum(now - asked.at > limits[asked.taken] for asked in self._asked.values())
 
     def best(self, most: int) -> int:
         """Return how many at once are thought to be best, *most* at most."""
@@ -147,7 +151,7 @@ class Throttle:
         asked = self.gone(server_id, now)
         if asked is None or not asked.timed:
             return
-        self._levels.failed(asked.beside)
+        self._levels.failed(asked.beside, self._average(asked, now))
         self._saw(asked, ended=True)
 
     def gone(self, server_id: str, now: float) -> _Asked | None:
@@ -160,6 +164,7 @@ class Throttle:
         self._best_before = self._best.get(self._most, self._best_before)
         self._best = {}
         self._seen = max(self._seen, asked.beside)
+        self._least = min(self._least or asked.beside, asked.beside)
         self._ended += ended
 
     def _conclude(self) -> None:
@@ -169,21 +174,35 @@ class Throttle:
             self._end_try()
         grown = self._seen * (GROW if self._opening else LATER)
         self._allowed = min(self._wanted(self._most), max(self._allowed or self._seen, grown))
-        self._seen = self._ended = 0
+        self._seen = self._least = self._ended = 0
 
     def _wanted(self, most: int) -> int:
-        """Return how many are best, or a little more where that is being tried."""
-        known = self.best(most)
-        return min(known + max(known // PART, 1), most) if self._trying else known
+        """Return how many are best, or how many are being tried."""
+        return min(self._trying, most) if self._trying else self.best(most)
 
     def _end_try(self) -> None:
-        """Try a little more from time to time, the less often the more tries have won nothing."""
+        """Try a few more or fewer from time to time, the less often the more tries have won nothing."""
         known = self.best(self._most)
-        if self._trying and self._seen >= self._wanted(self._most):
-            self._patience = 1 if known > self._best_before else min(self._patience * 2, LONGEST)
-            self._trying, self._since_try = False, 0
-        elif self._since_try >= REST * self._patience and self._waiting >= ROUNDS * known:
-            self._trying = True
+        if self._was_tried(known):
+            self._patience = 1 if known != self._best_before else min(self._patience * 2, LONGEST)
+            self._trying = self._since_try = 0
+        elif not self._trying and known < self._most and self._is_time_to_try(known):
+            self._trying = self._next_try(known)
+
+    def _is_time_to_try(self, known: int) -> bool:
+        return self._since_try >= REST * self._patience and self._waiting >= ROUNDS * known
+
+    def _was_tried(self, known: int) -> bool:
+        """Tell whether what is being tried was seen."""
+        if not self._trying:
+            return False
+        return self._seen >= self._trying if self._trying > known else self._least <= self._trying
+
+    def _next_try(self, known: int) -> int:
+        """Return what to try next: fewer and more by turns."""
+        few = max(known // PART, 1)
+        self._fewer = known > 1 and not self._fewer
+        return known - few if self._fewer else min(known + few, self._most)
 
     def _pass(self, now: float) -> None:
         self._area += len(self._asked) * (now - self._looked_at)
