@@ -105,6 +105,7 @@ def test_a_host_that_returns_before_there_is_room_takes_its_servers_up_again(ben
 def test_a_return_whose_nova_compute_is_late_is_held_and_goes_on_later(bench: Bench) -> None:
     die(bench)
     assert bench.incident(DEATH).state is IncidentState.RECOVERED
+    bench.pass_time(30)  # no host is reached in the moment in which it was fenced
     assert bench.settled(bench.host_event(EventKind.HOST_MEMBER)).incident == RETURN
     bench.work()
     found = bench.incident(RETURN)

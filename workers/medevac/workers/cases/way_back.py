@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from medevac.core.event import Event, Subject, SubjectKind
-from medevac.core.evidence import SLACK
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident, IncidentState
 from medevac.flows.capacity import CAPACITY
@@ -98,9 +97,13 @@ class WayBack:
 
 
 def _is_after(event: Event, death: Incident) -> bool:
-    """Tell whether *event* is of the life after *death*: a host that is reached may be fenced all the same."""
+    """Tell whether *event* is of the life after *death*: a host that is reached may be fenced all the same.
+
+    Where two clocks leave that open, it is: a return that is none waits for its host, and one that was missed nobody
+    tells again.
+    """
     proof = death.evidence
-    return event.seen_at >= death.opened_at and (proof is None or event.seen_at > proof.at + SLACK)
+    return event.seen_at >= death.opened_at and (proof is None or event.seen_at >= proof.at)
 
 
 def _died(service: HostService) -> bool:
