@@ -254,6 +254,7 @@ def test_only_the_aggregates_that_the_site_names_are_domains_and_those_with_a_nu
 
     assert kinds(BrakeSettings(aggregates=("rack-*",))) == ["zone", "cloud"]
     assert kinds(BrakeSettings(aggregates=("rack-*",), max_failures={"ssd": 1})) == ["aggregate", "zone", "cloud"]
+    assert kinds(BrakeSettings(aggregates=("rack-*",), max_failures={"az1": 1})) == ["aggregate", "zone", "cloud"]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def around(place: Place, places: Sequence[Place], settings: BrakeSettings) -> It
     if place.rack:
         yield Domain("rack", place.rack, frozenset(p.host for p in places if p.rack == place.rack))
     for name in place.aggregates:
-        if name != place.zone and (name in settings.max_failures or _covers(settings.aggregates, name)):
+        # The aggregate that makes a zone often has its name: it is that zone, unless the site says more about it.
+        if name in settings.max_failures or (name != place.zone and _covers(settings.aggregates, name)):
             yield Domain(AGGREGATE, name, frozenset(p.host for p in places if name in p.aggregates))
     if place.zone:
         yield Domain("zone", place.zone, frozenset(p.host for p in places if p.zone == place.zone))
