@@ -22,7 +22,7 @@ from tests.devices.redfish import Emulator
 from tests.fixtures.services import absent
 from tests.unit.fencing.climbing import Climbing
 
-PACKAGES = "fence-agents openipmi ipmitool ceph-mon ceph-common"
+PACKAGES = "fence-agents openipmi ipmitool ceph-mon ceph-common openssh-server libvirt-daemon-system qemu-system-x86"
 """Debian packages; sushy-tools is Python's."""
 PASSWORD = "Dev1ces-S3cret"
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "fencing"
