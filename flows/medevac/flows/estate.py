@@ -106,6 +106,10 @@ class Migration:
         return self.status in _ARRIVED
 
 
+STARTS = frozenset({"start", "reboot"})
+"""The instance actions after which a server is meant to run, whoever had stopped it before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """An order to Nova to shut a server off (an instance action)."""

@@ -89,10 +89,11 @@ class Cloud(Protocol):
     def server(self, server_id: str) -> Server | None:
         """Return one server, or None when it is gone."""
 
-    def last_stop(self, server_id: str) -> Stop | None:
-        """Return the newest order to stop the server, carried out or not; None where Nova keeps none.
+    def stops(self, server_id: str) -> tuple[Stop, ...]:
+        """Return the orders to stop the server since it was last started or rebooted, carried out or not, newest first.
 
-        GET /servers/{id}/os-instance-actions.  What its vm_state owes to its owner, and what to Nova, is told by that.
+        GET /servers/{id}/os-instance-actions.  What its vm_state owes to its owner, and what to Nova, is told by that;
+        Nova may give an order of its own after one of its owner's that has failed.
         """
 
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:

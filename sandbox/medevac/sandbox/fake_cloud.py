@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from medevac.core.errors import (
     RefusedError,
 )
 from medevac.flows import ports
+from medevac.flows.estate import STARTS
 from medevac.sandbox.cloud.http import microversions
 from medevac.sandbox.cloud.model import actions, cold_migration, evacuation, listing, live_migration, reimage, services
 from medevac.sandbox.cloud.model.errors import Refusal, no_server
@@ -116,13 +118,14 @@ class FakeCloud:
 
         return self._ask(_get(f"{_COMPUTE}/servers/{server_id}", f"{_COMPUTE}/servers/{{id}}"), look)
 
-    def last_stop(self, server_id: str) -> ports.Stop | None:
-        """Return the newest order to stop the server."""
+    def stops(self, server_id: str) -> tuple[ports.Stop, ...]:
+        """Return the orders to stop the server since it was last started, newest first."""
 
-        def look() -> ports.Stop | None:
+        def look() -> tuple[ports.Stop, ...]:
             server = self.world.servers.get(server_id)
-            stops = [each for each in server.actions if each.name == "stop"] if server and not server.deleted else []
-            return ports.Stop(stops[-1].started_at, by_user=not stops[-1].by_nova) if stops else None
+            actions = reversed(server.actions) if server and not server.deleted else ()
+            since = itertools.takewhile(lambda action: action.name not in STARTS, actions)
+            return tuple(ports.Stop(each.started_at, not each.by_nova) for each in since if each.name == "stop")
 
         path = f"{_COMPUTE}/servers/{server_id}/os-instance-actions"
         return self._ask(_get(path, f"{_COMPUTE}/servers/{{id}}/os-instance-actions"), look)

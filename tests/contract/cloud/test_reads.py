@@ -80,12 +80,13 @@ def test_a_stopped_server_is_listed_as_stopped(stage: Stage) -> None:
 def test_who_has_shut_a_server_off_is_told_and_nobody_where_nobody_has(stage: Stage) -> None:
     (stopped,) = stage.boot(stage.hosts[0], vm_state="stopped")
     (active,) = stage.boot(stage.hosts[0])
-    stop = stage.cloud.last_stop(stopped)
-    assert stop is not None
+    (stop,) = stage.cloud.stops(stopped)
     assert stop.by_user
     assert abs(stop.at - time.time()) < HOUR
-    assert stage.cloud.last_stop(active) is None
-    assert stage.cloud.last_stop("00000000-0000-4000-8000-000000000000") is None
+    assert stage.cloud.stops(active) == ()
+    assert stage.cloud.stops("00000000-0000-4000-8000-000000000000") == ()
+    stage.cloud.start(stopped)
+    assert stage.cloud.stops(stopped) == (), "it was started since"
 
 
 def test_a_paused_server_is_listed_as_paused(stage: Stage) -> None:

@@ -114,16 +114,17 @@ def test_a_stop_that_nova_wrote_by_itself_after_a_crash_is_told_from_an_owners(
 
 
 @pytest.mark.parametrize(
-    ("stop", "stand"),
+    ("stops", "stand"),
     [
-        pytest.param(Stop(AT + 15, by_user=True), Stand.DENIED, id="a user's"),
-        pytest.param(Stop(AT + 15, by_user=False), Stand.CONFIRMED, id="Nova's own"),
-        pytest.param(Stop(AT - 900, by_user=True), Stand.CONFIRMED, id="one of long before"),
+        pytest.param([Stop(AT + 15, by_user=True)], Stand.DENIED, id="a user's"),
+        pytest.param([Stop(AT + 15, by_user=False)], Stand.CONFIRMED, id="Nova's own"),
+        pytest.param([Stop(AT + 15, by_user=False), Stop(AT + 5, by_user=True)], Stand.DENIED, id="both"),
+        pytest.param([Stop(AT - 900, by_user=True)], Stand.CONFIRMED, id="one of long before"),
     ],
 )
-def test_whose_stop_it_was_decides_where_nova_keeps_it(stop: Stop, stand: Stand) -> None:
+def test_whose_stop_it_was_decides_where_nova_keeps_it(stops: list[Stop], stand: Stand) -> None:
     stopped = server(vm_state="stopped", power_state=4, updated_at=AT + 15)
-    assert of_nova(sign(), stopped, AT + 90, stop).stand is stand
+    assert of_nova(sign(), stopped, AT + 90, stops).stand is stand
 
 
 @pytest.mark.parametrize("kind", [EventKind.SERVER_CRASHED, EventKind.SERVER_HUNG, EventKind.SERVER_STOPPED])

@@ -7,7 +7,7 @@ those of nova/compute/{vm_states,task_states}.py; what Nova does by itself after
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medevac.core.event import EventKind
@@ -73,10 +73,10 @@ class Sign:
     """The fact `cause` of the event."""
 
 
-def of_nova(sign: Sign, server: Server | None, now: float, stop: Stop | None = None) -> Opinion:
+def of_nova(sign: Sign, server: Server | None, now: float, stops: Sequence[Stop] = ()) -> Opinion:
     """Return what Nova says about *sign*; *server* is None when Nova knows no such server.
 
-    *stop* is the newest order to stop it, where it is stopped: that says whether it was anybody's wish.
+    *stops* are the orders to stop it, where it is stopped: they say whether it was anybody's wish.
     """
     if server is None:
         return denied("Nova knows no such server: it was deleted")
@@ -88,7 +88,7 @@ def of_nova(sign: Sign, server: Server | None, now: float, stop: Stop | None = N
     if server.task_state:
         return _busy(server, now)
     if server.vm_state == "stopped":
-        return _stopped(sign, server, stop)
+        return _stopped(sign, server, stops)
     if server.vm_state in _WISHES:
         return denied(f"{server.name} is {server.vm_state}: {_WISHES[server.vm_state]}")
     if sign.kind in _ENDS and server.power_state == RUNNING and server.updated_at > sign.seen_at + CLOCKS:
@@ -107,7 +107,7 @@ def _busy(server: Server, now: float) -> Opinion:
     return unknown(f"Nova is busy with {server.name} (task {server.task_state})", now + TASK_POLL)
 
 
-def _stopped(sign: Sign, server: Server, stop: Stop | None) -> Opinion:
+def _stopped(sign: Sign, server: Server, stops: Sequence[Stop]) -> Opinion:
     """Nova has it stopped.
 
     Some 15 s after a server has ended by itself Nova stops it in its database too: then it crashed all the same.  Of
@@ -115,7 +115,7 @@ def _stopped(sign: Sign, server: Server, stop: Stop | None) -> Opinion:
     Earlier or later than that it was somebody's wish.
     """
     after = server.updated_at - sign.seen_at
-    if stop is not None and stop.by_user and stop.at > sign.seen_at - CLOCKS:
+    if any(stop.by_user and stop.at > sign.seen_at - CLOCKS for stop in stops):
         return denied(f"{server.name} was stopped through Nova since: somebody asked for it")
     first, last = SYNC
     ended = sign.kind is EventKind.SERVER_CRASHED or (sign.kind is EventKind.SERVER_STOPPED and sign.cause == "signal")

@@ -211,10 +211,10 @@ def owner_stopped(target: Target) -> End | None:
 def _stopped_since(target: Target) -> End | None:
     if target.brief.cause in UNTOLD and not target.killed:
         return left("it is off, and shut off by Nova by now: it may well have been shut down from inside")
-    stop = target.ports.cloud.last_stop(target.planned.id)
-    if stop is None or not stop.by_user or stop.at <= target.brief.opened_at:
-        return None
-    return left("its owner stopped it meanwhile")
+    stops = target.ports.cloud.stops(target.planned.id)
+    if any(stop.by_user and stop.at > target.brief.opened_at for stop in stops):
+        return left("its owner stopped it meanwhile")
+    return None
 
 
 def works_already(target: Target) -> End | None:

@@ -112,8 +112,8 @@ def _unclear(host: str, told: str) -> str:
 
 def _novas_doing(desk: Desk, server: Server, died_at: float) -> bool:
     """Tell whether Nova has shut *server* off by itself, having found its guest off when the host was back."""
-    stop = desk.cloud.last_stop(server.id)
-    return stop is not None and not stop.by_user and stop.at > died_at
+    since = [stop for stop in desk.cloud.stops(server.id) if stop.at > died_at]
+    return bool(since) and not any(stop.by_user for stop in since)
 
 
 def _off(desk: Desk, service: HostService, servers: Sequence[Server], back_at: float) -> tuple[Server, ...]:

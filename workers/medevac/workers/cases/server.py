@@ -148,7 +148,7 @@ class ServerCase:
         cloud = self._desk.cloud
         server = cloud.server(server_id)
         is_stopped = server is not None and server.vm_state == "stopped"
-        return of_nova(sign, server, self._desk.clock.now(), cloud.last_stop(server_id) if is_stopped else None)
+        return of_nova(sign, server, self._desk.clock.now(), cloud.stops(server_id) if is_stopped else ())
 
     def _open_incident(self, told: Seen, facts: dict[str, str] | None = None) -> Handled:
         service = self._desk.cloud.host_service(told.host)

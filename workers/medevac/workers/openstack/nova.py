@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any
 from urllib.parse import urlencode
 
 from novaclient.v2.servers import REBOOT_HARD
 
 from medevac.core.errors import CellDownError, CloudUnavailableError, NotFoundError, RefusedError
-from medevac.flows.estate import CONDUCTOR, SCHEDULER
+from medevac.flows.estate import CONDUCTOR, SCHEDULER, STARTS
 from medevac.flows.ports import HostService, Migration, Server, ServerGroup, Stop
 from medevac.workers.openstack.client import NovaClient
 from medevac.workers.openstack.convert import Json, to_group, to_migration, to_server, to_service, to_stop
@@ -99,15 +99,16 @@ class NovaCloud:
         except NotFoundError:
             return None
 
-    def last_stop(self, server_id: str) -> Stop | None:
-        """Return the newest order to stop the server: one request."""
+    def stops(self, server_id: str) -> tuple[Stop, ...]:
+        """Return the orders to stop the server since it was last started, newest first: one request."""
         path, doing = f"/servers/{server_id}/os-instance-actions", f"look up what was asked of server {server_id}"
         try:
             found = self._nova.get(path, "instanceActions", doing)
         except NotFoundError:
-            return None
-        stops = [to_stop(action) for action in found if action["action"] == "stop"]
-        return max(stops, key=lambda stop: stop.at, default=None)
+            return ()
+        newest_first = sorted(found, key=lambda action: str(action["start_time"]), reverse=True)
+        since = takewhile(lambda action: action["action"] not in STARTS, newest_first)
+        return tuple(to_stop(action) for action in since if action["action"] == "stop")
 
     def evacuations_from(self, host: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the evacuations from *host*: one request a page, and with *since* one more.
