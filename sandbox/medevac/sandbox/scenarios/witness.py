@@ -19,7 +19,7 @@ from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.sandbox.cloud.model import guests
-from medevac.sandbox.cloud.model.migration import Migration
+from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.server import Server
 from medevac.sandbox.scenarios import beginnings
 from medevac.sandbox.scenarios.process import Process
@@ -242,7 +242,10 @@ class Witness:
         return [
             record
             for record in world.migrations_of.get(server_id, [])
-            if record.status in _UNDER_WAY and record.source == home and self._now - record.created_at < _FRESH
+            if record.kind == EVACUATION
+            and record.source == home
+            and record.status in _UNDER_WAY
+            and self._now - record.created_at < _FRESH
         ]
 
     def _require_dead(self, process: Process, verb: str, server_id: str) -> None:

@@ -123,8 +123,8 @@ def crash(world: World, server_id: str, reason: str = "crashed") -> None:
 
 def shut_down(world: World, server_id: str) -> None:
     """Let the guest shut itself down, as its user told it to from inside: nobody's failure."""
-    world.server(server_id).should_run = False
     guest = running(world, server_id)
+    world.server(server_id).should_run = False
     end(world, server_id, guest.host, "the guest shut itself down", "shutdown")
     _tell_nova(world, guest)
 
