@@ -17,7 +17,7 @@ from medevac.core.errors import MalformedDocumentError
 from medevac.core.handled import Handled, Outcome
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode
-from medevac.flows.policy.words import HOST_DOWN
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.sandbox.cloud.model import guests
 from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.server import Server
@@ -33,7 +33,7 @@ MOST_OFF = 40
 MOST_MESSAGES = 40
 AT_ONCE = 0.3
 """Seconds within which an order is followed: calls that are on their way when it is given are still made."""
-_FORWARD = {"take_out", "evacuate", "power_off", "order", "kill", "reboot", "live_migrate", "cold_migrate", "rebuild"}
+_FORWARD = {"take_out", "evacuate", "order", "kill", "reboot", "live_migrate", "cold_migrate", "rebuild"}
 """The calls that only the owner of a job may make, and that nobody makes by whom the site was told to do nothing."""
 RACE = 1.0
 """Seconds within which a mark may meet a call that was on its way: Nova lets nobody say "only if it is still so"."""
@@ -129,7 +129,7 @@ class Witness:
             host = self._told(arguments[0])
             if self._now - self._marked_at.get(host, 0.0) < RACE:
                 self.marks.pop(host, None)  # the two met: whose mark it is can nobody tell from now on
-        if verb in ("order", "power_off"):
+        if verb == "order":
             host = str(getattr(arguments[0], "host", arguments[0]))
             self._off[host] += 1
             if self._off[host] == MOST_OFF:
@@ -292,12 +292,16 @@ class Witness:
                 set_by_operators[name] = found
 
     def _look_at_end(self, incident: Incident) -> None:
-        if incident.state is IncidentState.RECOVERING:
+        if incident.state is IncidentState.RECOVERING and not self._is_away(incident):
             self._break(f"{incident.id} is still being recovered in the end")
         if incident.state is IncidentState.HELD and not (incident.held_by and incident.reason):
             self._break(f"{incident.id} is held, and nobody says by what")
         if not incident.reason:
             self._break(f"{incident.id} ended without a reason")
+
+    def _is_away(self, incident: Incident) -> bool:
+        """Tell whether it is the return of a host that does not come, which is held and waited for in turn, for good."""
+        return incident.failure == HOST_UP and not self._stage.world.hosts[incident.subject.name].alive
 
     def _require_told(self, server_id: str, name: str) -> None:
         """Require that somebody was told of a server that should run and does not."""
