@@ -21,8 +21,9 @@ from medevac.core import layout
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer
 from medevac.workers.engine.conductor import Conductor
+from medevac.workers.fencing.agent import agent_step
 from medevac.workers.fencing.device import FenceDevice
-from medevac.workers.fencing.fencer import AgentFencer
+from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.intake import Desk, Intake
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.session import open_session
@@ -66,7 +67,7 @@ def run(told: Told) -> None:
     points = Points(told.file("points"), told.die_at)
     client = _client(told, points)
     cloud = _cloud(points)
-    fencer = PointedFencer(AgentFencer([_device(told)]), points)
+    fencer = PointedFencer(LadderFencer([agent_step(_device(told), "agent")]), points)
     _settle_events(told, client, cloud)
     _run_jobs(told, client, cloud, fencer)
     disconnect(client)

@@ -23,7 +23,6 @@ from kazoo.client import KazooClient
 from kazoo.protocol import serialization
 
 from medevac.core import layout
-from medevac.core.evidence import FenceEvidence
 from medevac.flows.ports import Fencer
 from medevac.flows.rung import Answer, Case, Rung
 from medevac.workers.openstack.session import GuardedAdapter
@@ -161,20 +160,14 @@ class PointedFencer:
         self._points = points
         sys.addaudithook(self._audit)
 
-    def is_off(self, host: str) -> FenceEvidence | None:
-        return self._points.around("fencer is_off", lambda: self._fencer.is_off(host))
-
-    def power_off(self, host: str) -> None:
-        self._points.around("fencer power_off", lambda: self._fencer.power_off(host))
-
     def ladder(self, host: str) -> tuple[Rung, ...]:
         return self._fencer.ladder(host)
 
     def look(self, case: Case, rung: Rung) -> Answer:
-        return self._points.around("fencer is_off", lambda: self._fencer.look(case, rung))
+        return self._points.around("fencer look", lambda: self._fencer.look(case, rung))
 
     def order(self, case: Case, rung: Rung) -> None:
-        self._points.around("fencer power_off", lambda: self._fencer.order(case, rung))
+        self._points.around("fencer order", lambda: self._fencer.order(case, rung))
 
     def _audit(self, event: str, _arguments: object) -> None:
         if event == "subprocess.Popen":

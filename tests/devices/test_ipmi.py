@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from medevac.core.errors import FencingError, NoEvidenceError
+from medevac.core.errors import NoEvidenceError
 from medevac.sandbox.cloud.model import machines
 from tests.devices import ipmi
 from tests.devices.conftest import PASSWORD, Dying, Site, deployed, free_port
@@ -95,8 +95,8 @@ def test_the_program_for_ipmi_shows_the_password_nowhere(bmc: Bmc, site: Site) -
 
 def test_the_program_for_ipmi_says_why_it_does_not_know(bmc: Bmc, site: Site) -> None:
     fencer = site(_program(bmc.port, secret="DEVICES_WRONG"))
-    with pytest.raises(FencingError, match="Unable to establish IPMI v2") as caught:
-        fencer.is_off(HOST)
+    with pytest.raises(NoEvidenceError, match="Unable to establish IPMI v2") as caught:
+        Dying(fencer).fence()
     assert "Wr0ng" not in str(caught.value)
     (step,) = site(_program(bmc.port)).steps_of(HOST)
     assert step.means.prove(HOST) == "it says ok (Chassis Power is on)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,9 @@ from medevac.flows.rung import Answer, Case
 from medevac.flows.steps.fence import Fence
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.fakes import FakeSite
+from medevac.workers.fencing.agent import agent_step
 from medevac.workers.fencing.device import FenceDevice
-from medevac.workers.fencing.fencer import LadderFencer, agent_step
+from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.fencing.pacemaker import Cluster as Reached
 from medevac.workers.fencing.pacemaker import EvidenceMeans, PacemakerMeans
 from medevac.workers.worker import SystemClock
@@ -106,8 +106,7 @@ class Rebooted:
         agent.write_text(f"#!/bin/sh\nMEDEVAC_TEST_BMC={cluster.folder}/bmc.sock exec {HOST}/sbin/fence_medevac_test\n")
         agent.chmod(0o755)
         device = FenceDevice(str(agent), ALL, terse=True)
-        step = agent_step(device, device.name, times=2)
-        self._fencer = LadderFencer([replace(step, rung=replace(step.rung, keeps_off=True))])
+        self._fencer = LadderFencer([agent_step(device, device.name, times=2, keeps_off=True)])
 
     def told_of_reboot(self, cluster: Reached) -> bool:
         """Store what the alert says, once Pacemaker's history has it."""

@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 SITUATIONS: Mapping[str, str] = {
     "seen": "before http GET /identity",
     "posted": "before zookeeper setdata /board/job",
-    "fencing": "after fencer power_off",
+    "fencing": "after fencer order",
     "planned": "after zookeeper checkversion /board/job* + setdata plan SUCCESS",
     "evacuating": "after http POST /compute/v2.1/servers/*/action evacuate #4",
     "verified": "after zookeeper checkversion /board/job* + setdata verify:everyone SUCCESS",

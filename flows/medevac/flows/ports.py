@@ -206,15 +206,6 @@ class Cloud(Protocol):
 class Fencer(Protocol):
     """The site's way to prove that a host is off."""
 
-    def is_off(self, host: str) -> FenceEvidence | None:
-        """Read the power state: evidence when it is off, None when it is on.
-
-        Raises FencingError when the device does not say (unknown is not evidence).
-        """
-
-    def power_off(self, host: str) -> None:
-        """Order the host's power off.  Raises FencingError when the device refuses or hangs; it may have worked."""
-
     def ladder(self, host: str) -> tuple[Rung, ...]:
         """Return the ways to prove *host* off, in the order in which they are tried; asks none."""
 

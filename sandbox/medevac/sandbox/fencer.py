@@ -17,21 +17,6 @@ class FakeFencer:
         """Fence through the devices of *bmc* that *rungs* name: bmc, or another word such as pdu."""
         self.bmc = bmc
         self.rungs = tuple(rungs)
-        self._ordered: set[str] = set()
-
-    def is_off(self, host: str) -> FenceEvidence | None:
-        """Read the power state."""
-        found = self._look(host, self.rungs[0])
-        ordered = host in self._ordered
-        self._ordered.discard(host)
-        if found is None or not ordered:
-            return found
-        return FenceEvidence(found.host, found.at, found.source, "off", found.detail)
-
-    def power_off(self, host: str) -> None:
-        """Order the host's power off."""
-        self._command(host, "off", self.rungs[0])
-        self._ordered.add(host)
 
     def ladder(self, host: str) -> tuple[Rung, ...]:
         """Return the rungs, for hosts that there are."""

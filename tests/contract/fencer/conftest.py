@@ -15,8 +15,9 @@ from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
 from medevac.sandbox.fencer import FakeFencer
 from medevac.sandbox.power.ironic import SimulatedIronic, serving
+from medevac.workers.fencing.agent import AgentMeans
 from medevac.workers.fencing.device import FenceDevice
-from medevac.workers.fencing.fencer import AgentFencer, LadderFencer
+from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.fencing.ironic import IronicMeans, Where
 from medevac.workers.fencing.means import Means, Step
 from medevac.workers.fencing.pacemaker import Cluster, PacemakerMeans
@@ -64,10 +65,8 @@ def _agent() -> Iterator[Stage]:
             options={"ip": "127.0.0.1", "ipport": str(running.addresses.bmc_port), "username": "root"},
             secret_options={"password": "env:CONTRACT_BMC_PASSWORD"},
             timeout=3.0,
-            reads=2,
-            interval=0.05,
         )
-        yield SandboxStage(running, AgentFencer([device]))
+        yield SandboxStage(running, _alone(AgentMeans(device)))
 
 
 @contextmanager

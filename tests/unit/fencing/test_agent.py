@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from medevac.core.errors import FencingError
-from medevac.workers.fencing.agent import FenceAgent
+from medevac.core.errors import FencingError, NoEvidenceError
+from medevac.flows.rung import Case
+from medevac.workers.fencing.agent import FenceAgent, agent_step
 from medevac.workers.fencing.device import FenceDevice
-from medevac.workers.fencing.fencer import AgentFencer
+from medevac.workers.fencing.fencer import LadderFencer
 from tests.fixtures.waiting import until
+from tests.unit.fencing.climbing import Climbing
 from tests.unit.fencing.conftest import Script
 
 ALL = ("*",)
@@ -100,13 +103,10 @@ def test_the_state_is_read_back_until_it_is_off(script: Script, tmp_path: Path) 
     agent = script(
         'if [ $action = off ]; then echo "Success: Powered OFF"; exit 0; fi\n'
         "echo x >> reads\n"
-        'if [ $(wc -l < reads) -lt 3 ]; then echo "Status: ON"; else echo "Status: OFF"; exit 2; fi'
+        'if [ $(wc -l < reads) -lt 4 ]; then echo "Status: ON"; else echo "Status: OFF"; exit 2; fi'
     )
-    fencer = AgentFencer([FenceDevice(agent, ALL, interval=0.01)])
-    fencer.power_off("h")
-    assert len((tmp_path / "reads").read_text().split()) == 3
-    evidence = fencer.is_off("h")
-    assert evidence is not None
+    evidence = climbing(FenceDevice(agent, ALL)).fence()
+    assert len((tmp_path / "reads").read_text().split()) == 4
     assert (evidence.source, evidence.action, evidence.detail) == ("agent:fence_shell", "off", "Status: OFF")
 
 
@@ -114,30 +114,33 @@ def test_a_reading_that_fails_is_repeated(script: Script) -> None:
     agent = script(
         "if [ $action = off ]; then exit 0; fi\n"
         "echo x >> reads\n"
-        'if [ $(wc -l < reads) -lt 2 ]; then exit 1; else echo "Status: OFF"; exit 2; fi'
+        "case $(wc -l < reads) in 1) echo 'Status: ON' ;; 2) exit 1 ;; *) echo 'Status: OFF'; exit 2 ;; esac"
     )
-    AgentFencer([FenceDevice(agent, ALL, interval=0.01)]).power_off("h")
+    assert climbing(FenceDevice(agent, ALL)).fence().action == "off"
 
 
 def test_success_while_the_host_stays_on_is_a_refusal(script: Script) -> None:
     agent = script('if [ $action = off ]; then echo "Success: Powered OFF"; else echo "Status: ON"; fi')
-    with pytest.raises(FencingError, match="still on"):
-        AgentFencer([FenceDevice(agent, ALL, reads=3, interval=0.01)]).power_off("h")
+    with pytest.raises(NoEvidenceError):
+        climbing(FenceDevice(agent, ALL, reads=3)).fence()
 
 
-def test_the_first_device_that_covers_the_host_is_asked(script: Script, tmp_path: Path) -> None:
-    good = script('echo "Status: ON"')
-    fencer = AgentFencer(
-        [
-            FenceDevice("/nowhere/other", ("other-*",)),
-            FenceDevice(good, ("rack1-*",), plugs={"rack1-1": "7"}),
-            FenceDevice("/nowhere/last", ALL),
-        ]
-    )
-    assert fencer.is_off("rack1-1") is None
+def test_a_host_has_the_rungs_of_the_devices_that_cover_it_and_its_plug_is_asked_for(
+    script: Script, tmp_path: Path
+) -> None:
+    good = FenceDevice(script('echo "Status: ON"'), ("rack1-*",), plugs={"rack1-1": "7"})
+    fencer = LadderFencer([agent_step(FenceDevice("/nowhere/other", ("other-*",)), "other"), agent_step(good, "good")])
+    (rung,) = fencer.ladder("rack1-1")
+    assert rung.name == "good"
+    assert fencer.look(Case("rack1-1", "host.down:rack1-1:1", failed_at=0.0, now=0.0), rung).evidence is None
     assert "plug=7" in (tmp_path / "options").read_text()
-    with pytest.raises(FencingError, match="/nowhere/last"):
-        fencer.is_off("rack2-1")
+
+
+def climbing(device: FenceDevice) -> Climbing:
+    """Return a host whose ladder is *device* alone, and is climbed once."""
+    case = Climbing(fencer=LadderFencer([agent_step(device, "shell")]))
+    case.brief = replace(case.brief, settings=replace(case.brief.settings, fence_timeout=0.5))
+    return case
 
 
 def _runs(process: int) -> bool:

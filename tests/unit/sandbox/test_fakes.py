@@ -49,16 +49,16 @@ def test_calls_are_counted_by_route(town: Town) -> None:
 
 
 def test_a_bmc_counts_its_commands(town: Town) -> None:
-    town.fencer.power_off("h1")
-    town.fencer.is_off("h1")
+    town.order()
+    town.look()
     assert town.bmc.power_commands() == {"h1": {"off": 1, "status": 1}}
 
 
 def test_a_bmc_that_lies_says_off_while_the_guests_run_on(town: Town) -> None:
     server = town.server()
     town.bmc.order("h1", "lie")
-    town.fencer.power_off("h1")
-    assert town.fencer.is_off("h1") is not None
+    town.order()
+    assert town.look() is not None
     assert town.runs_on(server) == ("h1",)
 
 
@@ -66,8 +66,8 @@ def test_a_bmc_that_lies_says_off_while_the_guests_run_on(town: Town) -> None:
 def test_a_bmc_that_does_not_obey_proves_nothing(town: Town, mode: str) -> None:
     town.bmc.order("h1", mode, count=1)
     with pytest.raises(FencingError):
-        town.fencer.is_off("h1")
-    assert town.fencer.is_off("h1") is None
+        town.look()
+    assert town.look() is None
 
 
 def test_a_bmc_keeps_strangers_out(town: Town) -> None:
@@ -77,7 +77,7 @@ def test_a_bmc_keeps_strangers_out(town: Town) -> None:
 
 def test_a_host_without_power_needs_no_order(town: Town) -> None:
     machines.power_off(town.world, "h1")
-    evidence = town.fencer.is_off("h1")
+    evidence = town.look()
     assert evidence is not None
     assert evidence.action == "already-off"
 

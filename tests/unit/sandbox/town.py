@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from medevac.core.evidence import FenceEvidence
+from medevac.flows.rung import Case, Rung
 from medevac.sandbox.cloud.model import evacuation, machines, services
 from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
 from medevac.sandbox.cloud.model.migration import Migration
@@ -42,6 +44,18 @@ class Town(FakeSite):
         self.clock.wait(seconds)
         with self.world.settled():
             pass
+
+    def look(self, host: str = "h1") -> FenceEvidence | None:
+        """Ask the fence device of *host* how it is."""
+        return self.fencer.look(*self._at(host)).evidence
+
+    def order(self, host: str = "h1") -> None:
+        """Order *host* off."""
+        self.fencer.order(*self._at(host))
+
+    def _at(self, host: str) -> tuple[Case, Rung]:
+        now = self.clock.now()
+        return Case(host, f"host.down:{host}:1", failed_at=now, now=now), self.fencer.ladder(host)[0]
 
     def runs_on(self, server: Server) -> tuple[str, ...]:
         return self.world.ledger.hosts_of(server.id)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from medevac.core.errors import ClaimLostError
+from medevac.flows.rung import Case
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
+from medevac.workers.fencing.agent import AgentMeans
 from medevac.workers.fencing.device import FenceDevice
-from medevac.workers.fencing.fencer import AgentFencer
 from medevac.workers.guard import ask_guard, guarded
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.session import open_session
@@ -47,13 +48,14 @@ def test_no_fence_agent_is_started_against_the_guard(tmp_path: Path) -> None:
     trace, agent = tmp_path / "trace", tmp_path / "agent"
     agent.write_text(f"#!/bin/sh\necho off; echo called >> {trace}; exit 2\n")
     agent.chmod(0o755)
-    fencer = AgentFencer([FenceDevice(str(agent), ("*",))])
+    means = AgentMeans(FenceDevice(str(agent), ("*",)))
+    case = Case("h1", "host.down:h1:1", failed_at=0.0, now=0.0)
     with guarded(refuse):
-        for call in (fencer.is_off, fencer.power_off):
+        for call in (means.look, means.order):
             with pytest.raises(ClaimLostError):
-                call("h1")
+                call(case)
     assert not trace.exists()
-    assert fencer.is_off("h1") is not None
+    assert means.look(case).evidence is not None
     assert trace.exists()
 
 

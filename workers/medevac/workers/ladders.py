@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import singledispatch
 
 from medevac.flows.rung import HEARTBEAT, Rung
-from medevac.workers.fencing.agent import AgentMeans
+from medevac.workers.fencing.agent import agent_step
 from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.fencing.ironic import IronicMeans, Where
 from medevac.workers.fencing.means import Means, Step
@@ -77,10 +77,8 @@ def _step(told: RungSettings, rung: Rung, means: Means) -> Step:
 
 @_made.register
 def _(told: AgentRung, hosts: tuple[str, ...]) -> Step:
-    device = told.device(hosts)
-    back = device.reads * device.interval
-    rung = Rung("", timeout=back, times=told.times, interval=device.interval, keeps_off=told.keeps_off)
-    return _step(told, rung, AgentMeans(device))
+    name = told.name or told.default_name
+    return agent_step(told.device(hosts), name, times=told.times, keeps_off=told.keeps_off)
 
 
 @_made.register

@@ -19,7 +19,7 @@ WRITES: Mapping[str, frozenset[str]] = {
             *("reboot", "live_migrate", "cold_migrate", "confirm_resize", "rebuild"),
         )
     ),
-    "fencer": frozenset(("power_off", "order")),
+    "fencer": frozenset(("order",)),
     "hypervisor": frozenset(("kill", "resume")),
     "services": frozenset(("restart",)),
     "notifier": frozenset(("send",)),

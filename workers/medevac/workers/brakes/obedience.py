@@ -26,7 +26,7 @@ from medevac.workers.zookeeper import bounded
 
 FORWARD: Mapping[str, frozenset[str]] = {
     "cloud": frozenset(("take_out", "evacuate", "reboot", "live_migrate", "cold_migrate", "rebuild")),
-    "fencer": frozenset(("power_off", "order")),
+    "fencer": frozenset(("order",)),
     "hypervisor": frozenset(("kill",)),
     "services": frozenset(("restart",)),
     "log": frozenset(("heed",)),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from medevac.core.errors import FencingError
 from medevac.core.evidence import FenceEvidence
-from medevac.flows.rung import Answer, Case
+from medevac.flows.rung import Answer, Case, Rung
 from medevac.workers.fencing.device import FenceDevice
+from medevac.workers.fencing.means import Step
 from medevac.workers.fencing.process import run
 
 ON = 0
@@ -111,3 +112,10 @@ class AgentMeans:
         """Read the power state."""
         words = FenceAgent(self._device, host).is_off()
         return "its status is on" if words is None else f"its status is off ({words})"
+
+
+def agent_step(device: FenceDevice, name: str, *, times: int = 1, keeps_off: bool = False) -> Step:
+    """Return the rung called *name* that drives *device*."""
+    back = device.reads * device.interval
+    rung = Rung(name, timeout=back, times=times, interval=device.interval, keeps_off=keeps_off)
+    return Step(rung, AgentMeans(device))
