@@ -29,7 +29,7 @@ FAILS = {False: 0.1, True: 0.4}
 """How many may fail by themselves, and how many where they are too many at once (no valid host, time-outs)."""
 REPEATED = 4.0
 """Servers that could have been brought back for each that fails: it waits, is looked at, and is asked for again."""
-TASTE = 0.1
+TASTE = 0.03
 """What more at once has to win to be worth it: fewer disturb others less."""
 EXACT = 16
 """Up to here each number is a level of its own; beyond, they share one with their like."""

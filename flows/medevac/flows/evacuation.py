@@ -50,10 +50,10 @@ class Wave:
         return tuple(j.server.id for j in self._journeys.values() if j.phase is Phase.ASKED)
 
     @property
-    def begun(self) -> tuple[float, ...]:
+    def begun(self) -> dict[str, float]:
         """Return when each of the servers was asked for that Nova works on."""
-        asked = (journey for journey in self._journeys.values() if journey.phase is Phase.ASKED)
-        return tuple(journey.asked_at for journey in asked if journey.asked_at is not None)
+        asked = ((j.server.id, j.asked_at) for j in self._journeys.values() if j.phase is Phase.ASKED)
+        return {server_id: at for server_id, at in asked if at is not None}
 
     @property
     def taken_up(self) -> tuple[str, ...]:

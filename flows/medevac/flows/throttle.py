@@ -205,8 +205,8 @@ class Throttle:
         return known - few if self._fewer else min(known + few, self._most)
 
     def _pass(self, now: float) -> None:
-        self._area += len(self._asked) * (now - self._looked_at)
-        self._looked_at = now
+        self._area += len(self._asked) * max(now - self._looked_at, 0.0)
+        self._looked_at = max(now, self._looked_at)
 
     def _average(self, asked: _Asked, now: float) -> float:
         """Return how many were under way on average since a server was asked for."""

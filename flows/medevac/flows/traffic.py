@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,8 +23,11 @@ class Underway(Protocol):
     """What a wave tells of its servers (medevac.flows.evacuation.Wave)."""
 
     @property
-    def under_way(self) -> Sequence[str]:
-        """Return the ids of those that Nova works on, in the order in which it was asked."""
+    def begun(self) -> Mapping[str, float]:
+        """Return the ids of those that Nova works on, with the time at which each was asked for.
+
+        The calls go out one after the other, which takes seconds where Nova is slow.
+        """
 
     @property
     def taken_up(self) -> Sequence[str]:
@@ -96,15 +99,15 @@ class Traffic:
     def look(self, lane: Lane, now: float, wave: Underway) -> None:
         """Take in who was asked for, was taken up by a destination, has arrived, and has not."""
         with self._lock:
-            under_way = frozenset(wave.under_way)
-            for server_id in sorted(lane.under_way - under_way):
-                self._ended(server_id, now, wave)
-            for server_id in wave.under_way:
+            begun = wave.begun
+            for server_id in sorted(begun, key=begun.__getitem__):
                 if server_id not in lane.under_way:
-                    self._throttle.asked(server_id, now, timed=lane.begun)
+                    self._throttle.asked(server_id, begun[server_id], timed=lane.begun)
+            for server_id in sorted(lane.under_way - begun.keys()):
+                self._ended(server_id, now, wave)
             for server_id in wave.taken_up:
                 self._throttle.taken(server_id, now)
-            lane.under_way, lane.waiting = under_way, len(wave.waiting())
+            lane.under_way, lane.waiting = frozenset(begun), len(wave.waiting())
             self._throttle.waiting(sum(each.waiting for each in self._lanes))
             if now - self._kept.at >= SELDOM and self._learnt_at > self._kept.at:
                 self._keep_news(now, lane.most)

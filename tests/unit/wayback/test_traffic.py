@@ -38,7 +38,7 @@ class Record:
 class Crowd:
     """A wave: who is under way, and what became of the others."""
 
-    under_way: list[str] = field(default_factory=list)
+    begun: dict[str, float] = field(default_factory=dict)
     taken_up: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     owners: set[str] = field(default_factory=set)
@@ -58,16 +58,17 @@ def drive(traffic: Traffic, servers: int, now: float = 1000.0, power: float = 0.
     """Run a wave on a cloud in which each takes 2 s times (number under way)**power; return the windows seen."""
     lane, crowd, windows = traffic.enter(now, MOST), Crowd(), []
     waiting, due = [f"{prefix}{n}" for n in range(servers)], {}
-    while waiting or crowd.under_way:
+    while waiting or crowd.begun:
         room = traffic.room(lane, now)
         windows.append(room)
-        while waiting and len(crowd.under_way) < room:
-            crowd.under_way.append(waiting.pop(0))
-            due[crowd.under_way[-1]] = now + 2.0 * math.pow(len(crowd.under_way), power)
+        while waiting and len(crowd.begun) < room:
+            name = waiting.pop(0)
+            crowd.begun[name] = now
+            due[name] = now + 2.0 * math.pow(len(crowd.begun), power)
         crowd.left = list(waiting)
         traffic.look(lane, now, crowd)
-        now = min(due[name] for name in crowd.under_way)
-        crowd.under_way = [name for name in crowd.under_way if due[name] > now]
+        now = min(due[name] for name in crowd.begun)
+        crowd.begun = {name: at for name, at in crowd.begun.items() if due[name] > now}
         traffic.look(lane, now, crowd)
     traffic.leave(lane, now)
     return windows
@@ -128,9 +129,9 @@ def test_a_worker_that_takes_over_in_the_midst_of_a_wave_knows_what_was_found_ou
     for number in range(8):
         now = 1000.0 + 2 * number
         traffic.room(lane, now)
-        crowd.under_way = [f"s{number}"]
+        crowd.begun = {f"s{number}": now}
         traffic.look(lane, now, crowd)
-        crowd.under_way = []
+        crowd.begun = {}
         traffic.look(lane, now + 1.0, crowd)
     assert record.learnt is not None  # and the wave has not ended
     assert record.learnt.at - 1000.0 <= SELDOM + 4.0
@@ -141,18 +142,33 @@ def test_nothing_is_written_where_nothing_was_learnt() -> None:
     traffic = Traffic(record)
     lane, crowd = traffic.enter(0.0, MOST), Crowd()
     traffic.room(lane, 0.0)
-    crowd.under_way = ["a"]
+    crowd.begun = {"a": 0.0}
     traffic.look(lane, 0.0, crowd)
-    crowd.under_way, crowd.owners = [], {"a"}
+    crowd.begun, crowd.owners = {}, {"a"}
     traffic.look(lane, 1.0, crowd)
     traffic.leave(lane, 1.0)
     assert record.writes == 0
 
 
+def test_calls_that_went_out_one_after_the_other_count_from_their_own_times() -> None:
+    record = Record()
+    traffic = Traffic(record)
+    lane, crowd = traffic.enter(0.0, MOST), Crowd()
+    traffic.room(lane, 0.0)
+    crowd.begun = {f"s{n}": 10.0 + 2 * n for n in range(3)}
+    traffic.look(lane, 16.0, crowd)  # the first look after calls of 2 s each
+    crowd.begun = {}
+    traffic.look(lane, 20.0, crowd)
+    traffic.leave(lane, 20.0)
+    assert record.learnt is not None
+    found = {round(level.beside): (round(level.seconds, 3), level.average) for level in record.learnt.levels}
+    assert found == {1: (10.0, pytest.approx(2.4)), 2: (8.0, pytest.approx(2.75)), 3: (6.0, pytest.approx(3.0))}
+
+
 def begun(traffic: Traffic, names: list[str]) -> tuple[Lane, Crowd]:
     lane, crowd = traffic.enter(200.0, MOST), Crowd()
     traffic.room(lane, 200.0)
-    crowd.under_way = names
+    crowd.begun = dict.fromkeys(names, 200.0)
     traffic.look(lane, 200.0, crowd)
     return lane, crowd
 
@@ -163,7 +179,7 @@ def test_two_recoveries_at_once_divide_what_the_cloud_takes() -> None:
     other, crowd = begun(traffic, [])
     assert traffic.room(other, 200.0) == MOST // 2  # and the first asks for nobody until it has come down to that
     assert traffic.room(one, 200.0) == MOST
-    crowd.under_way = [f"b{n}" for n in range(MOST // 2)]
+    crowd.begun = {f"b{n}": 200.0 for n in range(MOST // 2)}
     traffic.look(other, 200.0, crowd)
     assert traffic.room(one, 200.0) == MOST // 2
 

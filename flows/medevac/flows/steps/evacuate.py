@@ -325,7 +325,7 @@ class _Convoy:
         )
 
     def _rest(self) -> None:
-        pause = self._pace.rest(self.ports.clock.now(), self.wave.begun, others=self.wave.looks_at_servers)
+        pause = self._pace.rest(self.ports.clock.now(), self.wave.begun.values(), others=self.wave.looks_at_servers)
         if pause:
             self.ports.clock.wait(pause)
 
