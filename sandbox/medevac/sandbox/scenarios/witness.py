@@ -300,7 +300,7 @@ class Witness:
             self._break(f"{incident.id} ended without a reason")
 
     def _is_away(self, incident: Incident) -> bool:
-        """Tell whether it is the return of a host that does not come, which is held and waited for in turn, for good."""
+        """Tell whether it is the return of a host that does not come: it is held and waited for in turn, for good."""
         return incident.failure == HOST_UP and not self._stage.world.hosts[incident.subject.name].alive
 
     def _require_told(self, server_id: str, name: str) -> None:
