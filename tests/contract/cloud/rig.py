@@ -1,7 +1,7 @@
 """A stage on a real Nova whose hosts can be killed by scripts.
 
 MEDEVAC_TEST_CLOUD        the cloud in clouds.yaml; everything on its hosts is at our mercy
-MEDEVAC_TEST_CLOUD_RIG    a folder with kill-host.sh (-p HOST: power loss), start-host.sh (HOST), and what control_plane.py wants
+MEDEVAC_TEST_CLOUD_RIG    a folder with kill-host.sh (-p HOST: power loss), start-host.sh (HOST), env.sh and lib.sh
 MEDEVAC_TEST_CLOUD_STATE  the folder in which the rig's processes keep hosts/ (fail_spawn) and run/*.pid
 """
 
