@@ -30,6 +30,8 @@ MAINTENANCE = "/brakes/maintenance"
 """One znode a host whose maintenance was announced to medevac."""
 STARTS = "/brakes/starts"
 """Which recoveries were let go lately: what the caps count."""
+BOOKINGS = "/brakes/bookings"
+"""For which servers recoveries are about to ask the cloud, where the site caps what is under way."""
 LEVELS = "/brakes/levels"
 """How the leader last saw each failure domain stand, for people."""
 
@@ -42,7 +44,7 @@ NEWS = "/brakes/news"
 
 ALL = (
     *(EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES),
-    *(DISARM, MAINTENANCE, STARTS, LEVELS, NEWS, FENCING, LEARNT),
+    *(DISARM, MAINTENANCE, STARTS, BOOKINGS, LEVELS, NEWS, FENCING, LEARNT),
 )
 
 

@@ -1,13 +1,13 @@
 """Caps: how many evacuations may be under way in the whole cloud, whoever asked for them.  Pure.
 
-They are counted in the cloud itself, so that nothing has to be given back by a worker that dies.  Two workers that
-count at the same moment could both take what is left: so each takes only half of it before it counts again.
+They are counted in the cloud itself, so that nothing has to be given back by a worker that dies.  Those that are about
+to be asked for are booked (see bookings): two workers that count at the same moment do not both take what is left.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from medevac.flows.ports import Migration
@@ -31,18 +31,20 @@ class Caps:
         return bool(self.cloud or self.host)
 
 
-def room(caps: Caps, live: Sequence[Migration], now: float) -> int:
-    """Return for how many more may be asked at once, given the records that are *live* in the cloud.
+def room(caps: Caps, live: Sequence[Migration], now: float, booked: Collection[str] = ()) -> int:
+    """Return for how many more may be asked, given the records that are *live* in the cloud.
+
+    *booked* are the servers that others are about to ask for.
 
     Where one goes is the scheduler's choice, so that those without a destination yet count for the busiest host.
     """
     counted = [record for record in live if record.live and now - record.updated_at < FORGOTTEN]
     destinations = Counter(record.destination for record in counted)
-    undecided = destinations.pop("", 0)
+    coming = len(frozenset(booked) - {record.server_id for record in counted})
+    undecided = destinations.pop("", 0) + coming
     left = []
     if caps.cloud:
-        left.append(caps.cloud - len(counted))
+        left.append(caps.cloud - len(counted) - coming)
     if caps.host:
         left.append(caps.host - undecided - max(destinations.values(), default=0))
-    free = max(min(left, default=0), 0)
-    return (free + 1) // 2
+    return max(min(left, default=0), 0)

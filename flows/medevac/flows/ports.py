@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from medevac.core.errors import NotificationError
 from medevac.core.evidence import FenceEvidence
 from medevac.core.journal import JournalEntry
+from medevac.flows.bookings import Bookings, NoBookings
 from medevac.flows.estate import HostService, Migration, Server, ServerGroup, Stop
 from medevac.flows.guests import Activity, Domain, Hypervisor, KillProof, NoHypervisor, NoServices, Services
 from medevac.flows.history import History, NoHistory
@@ -22,6 +23,7 @@ from medevac.flows.traffic import Traffic
 __all__ = [
     "Activity",
     "Blind",
+    "Bookings",
     "Clock",
     "Cloud",
     "Domain",
@@ -33,6 +35,7 @@ __all__ = [
     "KillProof",
     "Logbook",
     "Migration",
+    "NoBookings",
     "NoHistory",
     "NoHypervisor",
     "NoServices",
@@ -329,3 +332,4 @@ class Ports:
     services: Services = field(default_factory=NoServices)
     history: History = field(default_factory=NoHistory)
     traffic: Traffic = field(default_factory=Traffic)
+    bookings: Bookings = field(default_factory=NoBookings)

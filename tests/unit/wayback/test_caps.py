@@ -27,19 +27,25 @@ def under_way(*destinations: str, updated_at: float = NOW) -> list[Migration]:
 @pytest.mark.parametrize(
     ("caps", "live", "free"),
     [
-        (Caps(cloud=10), under_way(), 5),
-        (Caps(cloud=10), under_way("a", "a", "b"), 4),
+        (Caps(cloud=10), under_way(), 10),
+        (Caps(cloud=10), under_way("a", "a", "b"), 7),
         (Caps(cloud=3), under_way("a", "a", "b"), 0),
         (Caps(cloud=3), under_way("a", "a", "b", "c"), 0),
         (Caps(cloud=1), under_way(), 1),
-        (Caps(host=4), under_way("a", "a", "b"), 1),
+        (Caps(host=4), under_way("a", "a", "b"), 2),
         (Caps(host=4), under_way("a", "a", "", ""), 0),
         (Caps(cloud=100, host=2), under_way("a"), 1),
         (Caps(cloud=1), under_way("a", updated_at=NOW - FORGOTTEN - 1), 1),
     ],
 )
-def test_half_of_what_is_left_may_be_asked_for_at_once(caps: Caps, live: list[Migration], free: int) -> None:
+def test_what_is_left_may_be_asked_for(caps: Caps, live: list[Migration], free: int) -> None:
     assert room(caps, live, NOW) == free
+
+
+def test_those_whom_others_have_booked_take_their_places_and_once_they_are_asked_for_no_second_one() -> None:
+    assert room(Caps(cloud=10), under_way("a", "b"), NOW, ["x", "y", "z"]) == 5
+    assert room(Caps(cloud=10), under_way("a", "b"), NOW, ["s0", "s1", "z"]) == 7
+    assert room(Caps(host=4), under_way("a", "b"), NOW, ["x", "y"]) == 1
 
 
 def most_at_once(recovery: Recovery, host: str = "") -> int:

@@ -30,6 +30,7 @@ from medevac.flows.ports import (
 )
 from medevac.workers import incidents
 from medevac.workers.attempt import posting_of
+from medevac.workers.booked import ZookeeperBookings
 from medevac.workers.cases.fallen import RETURN
 from medevac.workers.deeds import Deeds
 from medevac.workers.engine.claim import Claim
@@ -122,6 +123,7 @@ class Recovery:
             services,
             history=Deeds(self.client),
             traffic=self.traffic,
+            bookings=ZookeeperBookings(self.client, details["incident"], self.clock.now),
         )
         return {"ports": ports}
 

@@ -36,6 +36,9 @@ PASSED = "deadline passed"
 VIEW_LASTS = 10.0
 """Seconds after which what owners may have done meanwhile is looked at again before further servers are asked for."""
 
+BOOKED_AT_ONCE = 3
+"""How often it is counted anew where others have booked meanwhile, before the next look."""
+
 
 class Evacuate(Step):
     """Ask Nova for every server of *policy*; what became of each is a value, never an exception.
@@ -200,18 +203,31 @@ class _Convoy:
                 # The next ones would fare no better: the next look waits until the cloud answers.
                 self._tell([self.wave.unanswered(server.id, self.ports.clock.now(), f"no call gets through: {error}")])
                 break
+        if self.step.brief.settings.caps.bound:
+            self.ports.bookings.clear()
 
     def _within_caps(self, due: tuple[PlannedServer, ...]) -> tuple[PlannedServer, ...]:
-        """Return the first of *due*, as many as the site's caps leave room for."""
+        """Return the first of *due*, as many as the site's caps leave room for: they are booked."""
         caps = self.step.brief.settings.caps
         if not due or not caps.bound:
             return due
-        live = self.step.patiently(self.ports, self.ports.cloud.evacuations_under_way)
-        free = room(caps, live, self.ports.clock.now())
-        if not free and not self._waits_for_room:
-            self._lines.append(self.step.entry(self.ports, f"{len(live)} evacuations are under way: waiting for room"))
-        self._waits_for_room = not free
-        return due[:free]
+        for _ in range(BOOKED_AT_ONCE):
+            booked = self.ports.bookings.of_others()
+            live = self.step.patiently(self.ports, self.ports.cloud.evacuations_under_way)
+            taken = due[: room(caps, live, self.ports.clock.now(), booked)]
+            if not taken:
+                self._wait_for_room(f"{len(live)} evacuations are under way")
+                return ()
+            if self.ports.bookings.book([server.id for server in taken]):
+                self._waits_for_room = False
+                return taken
+        self._wait_for_room("others are asking")
+        return ()
+
+    def _wait_for_room(self, why: str) -> None:
+        if not self._waits_for_room:
+            self._lines.append(self.step.entry(self.ports, f"{why}: waiting for room"))
+        self._waits_for_room = True
 
     def _give_up(self, late: str) -> None:
         """End the journeys of all that were not asked for, or wait to be asked for again."""
