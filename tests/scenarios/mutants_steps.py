@@ -152,6 +152,26 @@ class IgnoresTheCap(DisguisedCrew):
     disguises: ClassVar[Mapping[str, type[Around]]] = {"cloud": Crowded}
 
 
+class Unbooked(Around):
+    """A book of those who are about to ask in which nothing stands, and nothing is written."""
+
+    def of_others(self) -> tuple[str, ...]:
+        return ()
+
+    def book(self, server_ids: Sequence[str]) -> bool:
+        del server_ids
+        return True
+
+    def clear(self) -> None:
+        """There is nothing to take back."""
+
+
+class BooksNothing(DisguisedCrew):
+    """Counts what is under way while another that has counted is about to ask."""
+
+    disguises: ClassVar[Mapping[str, type[Around]]] = {"bookings": Unbooked}
+
+
 class Lonely(Around):
     """A cloud without server groups."""
 
@@ -276,6 +296,7 @@ MUTANTS: tuple[type[StirredCrew], ...] = (
     BelievesTheKill,
     ForgetsIntentions,
     IgnoresTheCap,
+    BooksNothing,
     IgnoresGroups,
     IgnoresLocks,
     StartsWhatItKilled,

@@ -53,6 +53,7 @@ CAUGHT = [
     (mutants_steps.BelievesTheKill, "nova-compute-and-libvirt-are-dead", "while it runs on compute-1"),
     (mutants_steps.ForgetsIntentions, "held-as-a-server-is-killed", "should run, does not, and no incident says so"),
     (mutants_steps.IgnoresTheCap, "evacuations-wait-for-room", "+0:05  worker-1  evacuate web-1"),
+    (mutants_steps.BooksNothing, "evacuations-wait-for-room", "+0:20  worker-2  evacuate app-2"),
     (mutants_steps.IgnoresGroups, "two-of-a-group-move-one-after-the-other", "+0:05  worker-1  evacuate db-1"),
     (mutants_steps.IgnoresLocks, "an-owner-locks-while-it-waits", "+0:20  worker-1  evacuate web-3"),
     (mutants_steps.StartsWhatItKilled, "what-was-stopped-stays-stopped-after-a-kill", "which its owner had stopped"),
