@@ -11,6 +11,7 @@ import click
 from medevac.cli import incident_orders, options, output
 from medevac.cli.groups import Group
 from medevac.cli.incident_ack import ack
+from medevac.cli.incident_watch import watch
 from medevac.cli.zookeeper import store
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import to_plain
@@ -28,6 +29,7 @@ group.add_command(incident_orders.hold)
 group.add_command(incident_orders.abort)
 group.add_command(incident_orders.release)
 group.add_command(ack)
+group.add_command(watch)
 
 
 @group.command("list")

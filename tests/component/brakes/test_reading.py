@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("known_to_commands")
 
 HOST = "az1-c1"
 INCIDENT = f"host.down:{HOST}:1"
+DEADLINE = 30.0
 
 
 def test_a_job_is_listed_and_shown_with_its_steps_in_the_order_in_which_they_run(
@@ -45,6 +50,45 @@ def test_an_incident_is_listed_and_shown(make_yard: MakeYard, capsys: pytest.Cap
     assert f"evidence that {HOST} is off: none yet" in shown
     run(["incident", "list", "--json"])
     assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [INCIDENT]
+
+
+def test_an_incident_is_watched_until_it_is_over(make_yard: MakeYard) -> None:
+    make_yard().lose(HOST)
+    with watching(INCIDENT) as watcher:
+        assert watcher.stdout
+        assert f"host.down of {HOST}, seen by" in watcher.stdout.readline(), "it tells while the incident is open"
+        assert run(["incident", "abort", INCIDENT, "--why", "a drill"]) == 0
+        *told, end = watcher.communicate(timeout=DEADLINE)[0].splitlines()
+    assert "a drill" in "".join(told)
+    assert end.startswith(f"{INCIDENT} is parked: aborted by ")
+    assert watcher.returncode == 1, "somebody has to see to it"
+
+
+def test_what_is_over_is_told_at_once_and_for_programs_line_by_line(make_yard: MakeYard) -> None:
+    make_yard().lose(HOST)
+    run(["incident", "abort", INCIDENT, "--why", "a drill"])
+    with watching(INCIDENT, "--json") as watcher:
+        *told, end = [json.loads(line) for line in watcher.communicate(timeout=DEADLINE)[0].splitlines()]
+    assert "a drill" in told[-1]["text"]
+    assert (end["id"], end["state"]) == (INCIDENT, "parked")
+
+
+def test_nobody_can_watch_what_there_is_not(make_yard: MakeYard, capsys: pytest.CaptureFixture[str]) -> None:
+    make_yard()
+    assert run(["incident", "watch", "host.down:nowhere:1"]) == 1
+    assert "there is no incident 'host.down:nowhere:1'" in capsys.readouterr().err
+
+
+@contextmanager
+def watching(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `medevac incident watch`, and end it if it does not end itself."""
+    code = "from medevac.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "incident", "watch", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
+        try:
+            yield watcher
+        finally:
+            watcher.kill()
 
 
 def test_incidents_that_are_over_can_be_left_out(make_yard: MakeYard, capsys: pytest.CaptureFixture[str]) -> None:

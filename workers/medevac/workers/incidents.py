@@ -98,12 +98,19 @@ class OpenOnes:
 
 def journal(client: KazooClient, incident_id: str) -> list[JournalEntry]:
     """Return the timeline of an incident, in the order in which it was written."""
-    entries: list[JournalEntry] = []
-    for name in sorted(bounded(client.get_children_async(layout.journal(incident_id)))):
-        path = f"{layout.journal(incident_id)}/{name}"
-        data, _ = bounded(client.get_async(path))
-        entries.extend(page(data, path))
-    return entries
+    return [entry for name in pages(client, incident_id) for entry in entries_of(client, incident_id, name)]
+
+
+def pages(client: KazooClient, incident_id: str) -> list[str]:
+    """Return the names of the pages of its timeline, in the order in which they were written."""
+    return sorted(bounded(client.get_children_async(layout.journal(incident_id))))
+
+
+def entries_of(client: KazooClient, incident_id: str, name: str) -> list[JournalEntry]:
+    """Return what stands on one page of its timeline."""
+    path = f"{layout.journal(incident_id)}/{name}"
+    data, _ = bounded(client.get_async(path))
+    return page(data, path)
 
 
 def report(client: KazooClient, incident_id: str) -> Mapping[str, Any] | None:
