@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from medevac.core.errors import RefusedError
@@ -9,25 +12,22 @@ from tests.contract.cloud.stage import REASON, Stage, at_rest, evacuated, lose, 
 
 
 def test_a_source_that_stood_still_does_not_clean_up_when_it_goes_on(stage: Stage) -> None:
-    (server_id,) = stage.boot(stage.hosts[0])
-    before = service(stage, stage.hosts[0])
-    with stage.stand_still(stage.hosts[0]):
+    source = stage.hosts[0]
+    (server_id,) = stage.boot(source)
+    before = service(stage, source)
+    with stage.stand_still(source):
         stage.cloud.take_out(before, REASON)
-        assert evacuated(stage, stage.hosts[0], server_id).status == "done"
-    until(stage, lambda: service(stage, stage.hosts[0]).updated_at != before.updated_at, "it has reported")
-    record = newest(stage, stage.hosts[0], server_id)
-    assert record is not None
-    assert record.status == "done"
+        assert evacuated(stage, source, server_id).status == "done"
+        silent = service(stage, source)
+    until(stage, lambda: (service(stage, source).updated_at or 0.0) > (silent.updated_at or 0.0), "it has reported")
+    assert _status(stage, source, server_id) == "done"
     with pytest.raises(RefusedError, match="done"):
-        stage.cloud.put_back(service(stage, stage.hosts[0]), before)
+        stage.cloud.put_back(service(stage, source), before)
 
 
 def test_an_evacuation_to_a_host_that_stands_still_waits_for_it(stage: Stage) -> None:
     source, still = stage.hosts[:2]
-    (server_id,) = stage.boot(source)
-    lose(stage, source)
-    with stage.stand_still(still):
-        _send(stage, server_id, still)
+    with _sent(stage, still) as server_id:
         assert _status(stage, source, server_id) == "accepted"
         assert server(stage, server_id).task_state == "rebuilding"
     until(stage, lambda: _status(stage, source, server_id) == "done", "it arrives late")
@@ -36,10 +36,7 @@ def test_an_evacuation_to_a_host_that_stands_still_waits_for_it(stage: Stage) ->
 
 def test_an_evacuation_that_comes_late_leaves_the_server_where_it_has_gone_and_in_error(stage: Stage) -> None:
     source, still = stage.hosts[:2]
-    (server_id,) = stage.boot(source)
-    lose(stage, source)
-    with stage.stand_still(still):
-        _send(stage, server_id, still)
+    with _sent(stage, still) as server_id:
         stage.cloud.reset_state(server_id, "active")
         stage.cloud.set_enabled(service(stage, still), False, REASON)
         stage.cloud.evacuate(server_id)
@@ -51,11 +48,16 @@ def test_an_evacuation_that_comes_late_leaves_the_server_where_it_has_gone_and_i
     assert _status(stage, source, server_id) == "accepted"
 
 
-def _send(stage: Stage, server_id: str, host: str) -> None:
-    """Evacuate to *host*, and return when Nova has sent the order there."""
-    with stage.leave_only(host):
-        stage.cloud.evacuate(server_id)
-        until(stage, lambda: stage.is_sent(server_id, host), f"{host} is told to start {server_id}")
+@contextmanager
+def _sent(stage: Stage, still: str) -> Iterator[str]:
+    """Give a server of the first host, which is lost, whose evacuation was sent to *still*; that one stands still."""
+    (server_id,) = stage.boot(stage.hosts[0])
+    lose(stage, stage.hosts[0])
+    with stage.stand_still(still):
+        with stage.leave_only(still):
+            stage.cloud.evacuate(server_id)
+            until(stage, lambda: stage.is_sent(server_id, still), f"{still} is told to start {server_id}")
+        yield server_id
 
 
 def _status(stage: Stage, source: str, server_id: str) -> str:
