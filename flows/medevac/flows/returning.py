@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from medevac.core.incident import IncidentState
 from medevac.flows.failback import Failback, Moved
 from medevac.flows.policy.duration import Duration
-from medevac.flows.policy.words import said
+from medevac.flows.policy.words import HOST_DOWN, said
 from medevac.flows.ports import HostService
 
 HELD_BY = "way-back"
@@ -20,6 +20,9 @@ HELD_BY = "way-back"
 
 FORCED_BEFORE = "; an operator had forced it down before"
 """The end of our reason where that was so: the way back leaves such a host to him."""
+
+FORCED = "; forced down"
+"""The end of our reason where an incident of a host that lives has forced it down all the same: it was fenced."""
 
 _OURS = re.compile(r"medevac (?P<incident>[a-z.-]+:(?P<host>[^\s:]+):[0-9]+)(?=:|\s|$)")
 
@@ -96,10 +99,21 @@ def taken_out_by(service: HostService) -> str:
 
 
 def was_forced_before(service: HostService) -> bool:
-    """Tell whether the host that we took out had been forced down by somebody else before it failed."""
-    if taken_out_by(service):
+    """Tell whether somebody else has forced the host down: before it failed, or one that we had only disabled."""
+    if taken_out_by(service) and _forced_by_us(service):
         return service.disabled_reason.endswith(FORCED_BEFORE)
     return service.forced_down
+
+
+def _forced_by_us(service: HostService) -> bool:
+    """Tell whether the incident that took the host out forces hosts down; one of a host that lives only disables it."""
+    of_a_death = taken_out_by(service).startswith(f"{HOST_DOWN}:")
+    return of_a_death or service.disabled_reason.endswith((FORCED, FORCED_BEFORE))
+
+
+def forced_words(service: HostService, ours: str) -> str:
+    """Return how our reason ends for a host that stands as *service*: with *ours*, unless somebody forced it down."""
+    return FORCED_BEFORE if was_forced_before(service) else ours
 
 
 def mark(incident: str) -> str:

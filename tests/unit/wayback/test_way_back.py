@@ -8,7 +8,15 @@ import pytest
 
 from medevac.flows.policy.duration import Duration
 from medevac.flows.ports import HostService, NoHypervisor
-from medevac.flows.returning import WayBack, taken_out_by
+from medevac.flows.returning import (
+    FORCED,
+    FORCED_BEFORE,
+    WayBack,
+    forced_words,
+    mark,
+    taken_out_by,
+    was_forced_before,
+)
 from medevac.sandbox.cloud.model import evacuation, guests, machines, verdict
 from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
 from tests.unit.flows.recovering import DEAD, MARK, policy, trying
@@ -92,6 +100,17 @@ def test_a_host_that_an_operator_had_forced_down_before_it_failed_is_left_to_him
     host.run()
     assert host.ended == "parked"
     assert host.service()[0]
+
+
+def test_one_that_a_live_failure_had_only_disabled_is_forced_down_by_somebody_else() -> None:
+    reason = f"{mark('nova-compute.down:h1:1')}: nova-compute.down"
+    disabled = HostService("1", "h1", "az1", False, "up", False, reason, None)  # noqa: FBT003 - the fields' order
+    assert not was_forced_before(disabled)
+    assert was_forced_before(replace(disabled, forced_down=True))
+    assert forced_words(replace(disabled, forced_down=True), "") == FORCED_BEFORE
+    fenced = replace(disabled, forced_down=True, disabled_reason=f"{disabled.disabled_reason}{FORCED}")
+    assert not was_forced_before(fenced), "we did"
+    assert forced_words(fenced, FORCED) == FORCED
 
 
 def test_what_an_operator_has_said_of_the_host_since_is_never_touched() -> None:

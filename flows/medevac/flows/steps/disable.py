@@ -8,8 +8,9 @@ from typing import Any
 from medevac.core.errors import CloudError, CloudUnavailableError, NotFoundError
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import FORCED_BEFORE, taken_out_by, was_forced_before
+from medevac.flows.returning import FORCED, forced_words, taken_out_by
 from medevac.flows.steps.base import Step
 
 
@@ -40,7 +41,8 @@ class Disable(Step):
         """Take the host out of service; safe to repeat."""
         del evidence  # required so that TaskFlow can never run this step without it
         original = from_plain(HostService, service, "result of survey")
-        reason = f"{self.brief.mark}: {self.brief.failure}" + (FORCED_BEFORE if was_forced_before(original) else "")
+        ours = "" if self.brief.failure == HOST_DOWN else FORCED
+        reason = f"{self.brief.mark}: {self.brief.failure}{forced_words(original, ours)}"
         self.patiently(ports, lambda: self._take_out(ports, original, reason))
         self.say(ports, f"nova-compute on {original.host} forced down and disabled ({reason})")
         return True

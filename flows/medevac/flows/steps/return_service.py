@@ -5,7 +5,7 @@ from __future__ import annotations
 from medevac.core.errors import CloudError
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import Way, was_forced_before
+from medevac.flows.returning import FORCED_BEFORE, Way, was_forced_before
 from medevac.flows.steps.return_way import LONGEST_PAUSE, ReturnStep
 
 UP_WITHIN = 90.0
@@ -29,7 +29,8 @@ class ReturnUnforce(ReturnStep):
         if not service.forced_down:
             return way
         if was_forced_before(service):
-            why = "an operator had forced its nova-compute down before it failed, and only he knows why"
+            when = " before it failed" if service.disabled_reason.endswith(FORCED_BEFORE) else ""
+            why = f"an operator had forced its nova-compute down{when}, and only he knows why"
             return self.parked(ports, way, f"{why}: `nova service-force-down --unset {service.host}`, and enable it")
         try:
             self.put_back(ports, service, forced_down=False)

@@ -11,7 +11,7 @@ from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import FORCED_BEFORE, Way, mark, taken_out_by, was_forced_before, why_not_ours
+from medevac.flows.returning import FORCED, Way, forced_words, mark, taken_out_by, why_not_ours
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.notify import PAGE
 
@@ -94,7 +94,7 @@ class ReturnStep(Step):
         self.say(ports, reason)
         now = self.service(ports)
         if now is not None and taken_out_by(now) == way.of:
-            forced = FORCED_BEFORE if was_forced_before(now) else ""
+            forced = forced_words(now, FORCED if now.disabled_reason.endswith(FORCED) else "")
             said = f"{mark(way.of)}: not back in service: {why}"[: LONGEST_REASON - len(forced)] + forced
             if now.disabled_reason != said:
                 self.put_back(ports, now, disabled_reason=said)
