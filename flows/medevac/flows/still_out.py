@@ -100,8 +100,8 @@ def returned(brief: Brief, proof: FenceEvidence) -> str:
     """Return the sentence about a host that works again."""
     return (
         f"{brief.host} works again since it was fenced ({proof.action}, on the word of {proof.source}): nova-compute "
-        f"reports from it. Its servers were powered off with it; start those that are off there, or post host.down "
-        f"again to have them evacuated"
+        f"reports from it. Its servers were powered off with it: nothing more is evacuated from it, and what is off is "
+        f"started there when it is taken back"
     )
 
 

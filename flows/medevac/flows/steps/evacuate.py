@@ -36,7 +36,7 @@ PASSED = "deadline passed"
 VIEW_LASTS = 10.0
 """Seconds after which what owners may have done meanwhile is looked at again before further servers are asked for."""
 
-BOOKED_AT_ONCE = 3
+TRIES_TO_BOOK = 3
 """How often it is counted anew where others have booked meanwhile, before the next look."""
 
 
@@ -211,7 +211,7 @@ class _Convoy:
         caps = self.step.brief.settings.caps
         if not due or not caps.bound:
             return due
-        for _ in range(BOOKED_AT_ONCE):
+        for _ in range(TRIES_TO_BOOK):
             booked = self.ports.bookings.of_others()
             live = self.step.patiently(self.ports, self.ports.cloud.evacuations_under_way)
             taken = due[: room(caps, live, self.ports.clock.now(), booked)]
