@@ -112,9 +112,8 @@ def closed(scene: Scene, before: Standings) -> Standings:
     done = Deeds("kill", now, now, step.brief.host)
     killed = {each.id: end for each in mine if (end := _killed_before(scene, planned[each.id])) is not None}
     sentence = over_sentence(step.brief)
-    step.say(
-        scene.ports, f"{sentence}: nothing more is done to {len(mine) - len(killed)} servers of {step.seat.policy}"
-    )
+    if others := len(mine) - len(killed):
+        step.say(scene.ports, f"{sentence}: nothing more is done to {others} servers of {step.seat.policy}")
     return before.updated(
         learnt(server, planned[server.id], killed[server.id], done)
         if server.id in killed
