@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from medevac.cli.site import metrics
 from medevac.cli.site_fencing import fencing
 from medevac.core import layout
 from medevac.core.errors import FencingError
+from medevac.core.evidence import FenceEvidence
 from medevac.flows.rung import Answer, Case, Rung
+from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.fakes import FakeSite
 from medevac.sandbox.zookeeper import ZookeeperServer
@@ -35,9 +37,12 @@ HOSTS = tuple(f"h{n}" for n in range(5))
 
 @dataclass
 class Device:
-    """Means that work except for the hosts in `dead`, and count who was tried."""
+    """Means that work except for the hosts in `dead`, say off of those in `off`, and count who was tried."""
 
     dead: set[str] = field(default_factory=set)
+    off: set[str] = field(default_factory=set)
+    passes: Callable[[], object] = lambda: None
+    """What happens while the device reads the power of one that is off."""
     suffices: bool = True
     tried: list[str] = field(default_factory=list)
 
@@ -45,7 +50,10 @@ class Device:
         return host in HOSTS
 
     def look(self, case: Case) -> Answer:
-        raise AssertionError(case)
+        if case.host not in self.off:
+            return Answer()
+        self.passes()
+        return Answer(FenceEvidence(case.host, case.now, "bmc", "already-off", "Status: OFF"))
 
     def order(self, case: Case) -> None:
         raise AssertionError(case)
@@ -106,6 +114,17 @@ def test_a_round_is_due_an_hour_after_the_last_whoever_went_it(site: Site) -> No
     assert not site.rounds().due()
     site.fakes.clock.wait(HOUR)
     assert site.rounds().due()
+
+
+def test_a_device_that_says_off_of_a_host_that_nova_goes_on_hearing_of_could_fence_nothing(site: Site) -> None:
+    site.bmc.off = {"h0", "h1"}
+    site.bmc.passes = lambda: site.fakes.clock.wait(10.0)
+    with site.fakes.world.settled() as world:
+        machines.power_off(world, "h1")  # of that one it is true
+    found = {path.host: path for path in site.rounds().go(site.fakes.notifier)}
+    assert not found["h0"].valid
+    assert "bmc: it says off, and nova-compute there goes on reporting to Nova" in found["h0"].problem
+    assert found["h1"].valid
 
 
 def test_a_host_that_nothing_could_fence_is_told_once_and_shown_until_something_can(site: Site) -> None:

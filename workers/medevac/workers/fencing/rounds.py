@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
@@ -19,6 +19,7 @@ from medevac.core import layout
 from medevac.core.errors import FencingError, MalformedDocumentError, MedevacError, NotificationError
 from medevac.core.wire import decode, encode
 from medevac.flows.ports import Clock, Cloud, Notifier
+from medevac.flows.rung import Case
 from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.fencing.means import Step
 from medevac.workers.fencing.quiet import HumanMeans
@@ -44,6 +45,8 @@ class Tried:
     """Of the device, shortened, without secrets."""
     suffices: bool = True
     """That it works is enough to prove the host off when it must be."""
+    off: bool = False
+    """It says that the host is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +124,17 @@ class Rounds:
     def go(self, notifier: Notifier) -> Sequence[FencePath]:
         """Try the hosts that waited longest; tell of those that no rung could fence since now."""
         known = {path.host: path for path in paths(self._client)}
-        hosts = sorted(service.host for service in self._cloud.compute_services() if not service.forced_down)
+        heard = self._heard()
+        hosts = sorted(heard)
         self._forget(known.keys() - set(hosts))
         chosen = sorted(hosts, key=lambda host: known[host].at if host in known else 0.0)[: self._schedule.hosts]
         found = self._try(chosen)
-        doubtful = [path.host for path in found if path.rungs and not path.valid]
+        doubtful = [path.host for path in found if path.rungs and (not path.valid or any(e.off for e in path.rungs))]
         if doubtful and not self._stopping.wait(self._schedule.second_look):
             again = {path.host: path for path in self._try(doubtful)}
-            found = [again.get(path.host, path) for path in found]
+            since = self._heard()
+            lively = {host for host in doubtful if since.get(host, 0.0) > heard[host]}
+            found = [_believed(again.get(path.host, path), lively) for path in found]
         for path in found:
             self._keep(path)
             self._tell(path, known.get(path.host), notifier)
@@ -136,6 +142,11 @@ class Rounds:
             "fence paths tried: %d hosts, %d without a rung that works", len(found), sum(not p.valid for p in found)
         )
         return found
+
+    def _heard(self) -> dict[str, float]:
+        """Return when Nova last heard of each host that is not forced down."""
+        services = self._cloud.compute_services()
+        return {each.host: each.updated_at or 0.0 for each in services if not each.forced_down}
 
     def _try(self, hosts: Iterable[str]) -> list[FencePath]:
         with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="fence-round") as executor:
@@ -173,18 +184,36 @@ class Rounds:
 
 def try_host(fencer: LadderFencer, host: str, now: float) -> FencePath:
     """Return what every rung of *host* shows, without switching anything."""
-    return FencePath(host, now, tuple(_tried(step, host) for step in fencer.steps_of(host) if _is_a_way(step)))
+    return FencePath(host, now, tuple(_tried(step, host, now) for step in fencer.steps_of(host) if _is_a_way(step)))
+
+
+def _believed(path: FencePath, lively: Collection[str]) -> FencePath:
+    """Return *path* without belief in those that say off of a host of which Nova goes on hearing."""
+    if path.host not in lively:
+        return path
+    lies = "it says off, and nova-compute there goes on reporting to Nova"
+    rungs = (replace(each, works=False, words=lies) if each.off else each for each in path.rungs)
+    return replace(path, rungs=tuple(rungs))
 
 
 def _is_a_way(step: Step) -> bool:
     return not isinstance(step.means, HumanMeans)
 
 
-def _tried(step: Step, host: str) -> Tried:
+def _tried(step: Step, host: str, now: float) -> Tried:
     try:
-        return Tried(step.rung.name, works=True, words=step.means.prove(host), suffices=step.means.suffices)
+        words = step.means.prove(host)
+        off = _says_off(step, host, now)
+        return Tried(step.rung.name, works=True, words=words, suffices=step.means.suffices, off=off)
     except FencingError as error:
         return Tried(step.rung.name, works=False, words=str(error), suffices=step.means.suffices)
+
+
+def _says_off(step: Step, host: str, now: float) -> bool:
+    """Tell whether a device that reads the power before it switches it reads off; others answer from what was done."""
+    if not (step.rung.orders and step.rung.looks_first):
+        return False
+    return step.means.look(Case(host, "", failed_at=now, now=now)).evidence is not None
 
 
 def paths(client: KazooClient) -> tuple[FencePath, ...]:
