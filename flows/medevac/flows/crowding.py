@@ -97,10 +97,14 @@ class _Curve:
         """Return the logarithm of how many times as long each takes with so many (a logarithm) under way."""
         return self.power * max(0.0, number - self.limit)
 
-    def loss(self, number: float, most: float) -> float:
-        """Return the logarithm of what is lost with so many under way, beside the best up to *most*."""
-        best = most if self.power <= 1 else min(self.limit, most)
-        return (best - self.slowness(best)) - (number - self.slowness(number))
+    def losses(self, numbers: Sequence[int], idle: float) -> list[float]:
+        """Return the logarithms of what is lost with each of *numbers* under way, beside the best of them.
+
+        *idle*: for how long a place stands empty between two servers, in times of what one alone takes.
+        """
+        gained = [math.log(number / (math.exp(self.slowness(math.log(number))) + idle)) for number in numbers]
+        most = max(gained)
+        return [most - each for each in gained]
 
 
 class Levels:
@@ -170,18 +174,24 @@ def limited(levels: Sequence[Level], most: float) -> tuple[Level, ...]:
     return tuple(level.trusted(min(most / ends, 1.0)) for level in levels) if ends else ()
 
 
-def best(groups: Sequence[Sequence[Level]], most: int) -> int:
-    """Return how many at once are best, *most* at most; each of *groups* is of times of one kind."""
+def best(groups: Sequence[Sequence[Level]], most: int, idle: float = 0.0) -> int:
+    """Return how many at once are best, *most* at most; each of *groups* is of times of one kind.
+
+    *idle*: seconds for which a place stands empty until the next server is asked for; the last of *groups* that has
+    times is of what it is to be compared with.
+    """
     numbers = grid(most)
     curves = _curves(numbers)
     believed = _believed(groups, curves)
+    whole = next((times for group in reversed(groups) if (times := _times(group))), [])
+    losses = [_losses(numbers, curve, _in_times_of_one(idle, whole, curve)) for curve in curves]
     fails = any(level.failed for group in groups for level in group)
     failing = [part * _failing(groups, curve) if fails else 0.0 for part, curve in zip(believed, curves, strict=True)]
 
     def lost(index: int) -> float:
         here = math.log(numbers[index])
         failed = sum(cost for cost, curve in zip(failing, curves, strict=True) if here > curve.limit)
-        return _product(believed, _losses(numbers)[index]) + failed + TASTE * here
+        return sum(part * each[index] for part, each in zip(believed, losses, strict=True)) + failed + TASTE * here
 
     return numbers[min(range(len(numbers)), key=lost)]
 
@@ -203,11 +213,17 @@ def _curves(numbers: tuple[int, ...]) -> tuple[_Curve, ...]:
     return (*bent, _Curve(math.inf, 1.0, average=False))
 
 
-@functools.cache
-def _losses(numbers: tuple[int, ...]) -> tuple[tuple[float, ...], ...]:
-    """Return what is lost, by each of *numbers* and curve."""
-    top = math.log(numbers[-1])
-    return tuple(tuple(curve.loss(math.log(number), top) for curve in _curves(numbers)) for number in numbers)
+@functools.lru_cache(4096)
+def _losses(numbers: tuple[int, ...], curve: _Curve, idle: float) -> tuple[float, ...]:
+    """Return what is lost with each of *numbers*."""
+    return tuple(curve.losses(numbers, idle))
+
+
+def _in_times_of_one(idle: float, times: Sequence[tuple[float, float, float, float]], curve: _Curve) -> float:
+    """Return *idle* seconds in times of what one server alone takes, if *curve* is right; to one part in ten."""
+    if not times or idle <= 0:
+        return 0.0
+    return round(idle / math.exp(_alone(times, curve)[0]), 1)
 
 
 def _believed(groups: Sequence[Sequence[Level]], curves: Sequence[_Curve]) -> list[float]:
@@ -222,12 +238,18 @@ def _believed(groups: Sequence[Sequence[Level]], curves: Sequence[_Curve]) -> li
 
 def _fit(times: Sequence[tuple[float, float, float, float]], curve: _Curve) -> float:
     """Return the logarithm of how likely *times* (see `_times`) are, whatever one server alone takes."""
+    mean, alone = _alone(times, curve)
+    return -sum(
+        weight * min((each - mean) ** 2 / (2 * SPREAD**2), OUTLIER)
+        for (weight, _, _, _), each in zip(times, alone, strict=True)
+    )
+
+
+def _alone(times: Sequence[tuple[float, float, float, float]], curve: _Curve) -> tuple[float, list[float]]:
+    """Return what one server alone takes if *curve* is right, the mean and by each of *times*, as logarithms."""
     alone = [taken - curve.slowness(average if curve.average else beside) for _, beside, average, taken in times]
     weights = [weight for weight, _, _, _ in times]
-    mean = _product(weights, alone) / sum(weights)
-    return -sum(
-        weight * min((each - mean) ** 2 / (2 * SPREAD**2), OUTLIER) for weight, each in zip(weights, alone, strict=True)
-    )
+    return _product(weights, alone) / sum(weights), alone
 
 
 def _times(levels: Sequence[Level]) -> list[tuple[float, float, float, float]]:

@@ -38,6 +38,8 @@ STUCK = 10.0
 """Seconds after which a server takes no place any more, for one that Nova forgot is not to hold up all others..."""
 TIMES = 4
 """... or, where it is longer, so many times as long as the slowest have taken."""
+NEWER = 0.2
+"""How much the last place that stood empty tells of the next ones."""
 PART = 4
 """By which part of the best more are tried."""
 
@@ -73,7 +75,9 @@ class Throttle:
         self._since_try = 0
         self._trying = 0
         self._fewer = False
-        self._patience = 1
+        self._patience = 0 if self._before else 1
+        self._idle = 0.0
+        self._free_since: list[float] = []
         self._best: dict[int, int] = {}
         self._best_before = 0
 
@@ -114,7 +118,7 @@ class Throttle:
         if most not in self._best:
             taken = self._taken.all if self._opening else limited(self._taken.all, TRUSTED)
             before = limited(self._before, REMEMBERED / (1 + self._levels.times / FADES))
-            self._best[most] = best([before, self._levels.all, taken], most)
+            self._best[most] = best([taken, before, self._levels.all], most, self._idle)
         return self._best[most]
 
     @property
@@ -125,6 +129,8 @@ class Throttle:
     def asked(self, server_id: str, now: float, *, timed: bool = True) -> None:
         """Note that a server was asked for; not *timed*: who knows when."""
         self._pass(now)
+        if self._free_since:
+            self._idle += NEWER * (now - self._free_since.pop() - self._idle)
         self._asked[server_id] = _Asked(now, len(self._asked) + 1, self._area, timed)
 
     def taken(self, server_id: str, now: float) -> None:
@@ -157,7 +163,12 @@ class Throttle:
     def gone(self, server_id: str, now: float) -> _Asked | None:
         """Note that a server is not under way any more, which says nothing about the others."""
         self._pass(now)
+        self._free_since.append(now)
         return self._asked.pop(server_id, None)
+
+    def all_asked(self) -> None:
+        """Note that everybody was asked for who was due: places that are still empty tell nothing."""
+        self._free_since = []
 
     def _saw(self, asked: _Asked, *, ended: bool = False) -> None:
         """Note that something is to be concluded, once for all that one look has shown."""
@@ -184,13 +195,18 @@ class Throttle:
         """Try a few more or fewer from time to time, the less often the more tries have won nothing."""
         known = self.best(self._most)
         if self._was_tried(known):
-            self._patience = 1 if known != self._best_before else min(self._patience * 2, LONGEST)
+            self._patience = 1 if known != self._best_before else min(self._patience + 1, LONGEST)
             self._trying = self._since_try = 0
         elif not self._trying and known < self._most and self._is_time_to_try(known):
             self._trying = self._next_try(known)
 
     def _is_time_to_try(self, known: int) -> bool:
-        return self._since_try >= REST * self._patience and self._waiting >= ROUNDS * known
+        """Tell whether it is, and whether enough wait for whom it may pay.
+
+        What is remembered is doubted once at the beginning, for fewer are tried first, and that costs little.
+        """
+        patience = self._patience if known > 1 else max(self._patience, 1)
+        return self._since_try >= REST * patience and self._waiting >= ROUNDS * known
 
     def _was_tried(self, known: int) -> bool:
         """Tell whether what is being tried was seen."""

@@ -103,6 +103,7 @@ class Traffic:
             for server_id in sorted(begun, key=begun.__getitem__):
                 if server_id not in lane.under_way:
                     self._throttle.asked(server_id, begun[server_id], timed=lane.begun)
+            self._throttle.all_asked()
             for server_id in sorted(lane.under_way - begun.keys()):
                 self._ended(server_id, now, wave)
             for server_id in wave.taken_up:

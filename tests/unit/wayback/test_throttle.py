@@ -49,6 +49,7 @@ class Play:
         while waiting or self.throttle.under_way:
             while waiting and self.throttle.under_way < self.throttle.window(most, self.now):
                 due += self.ask(waiting.pop(0))
+            self.throttle.all_asked()
             self.windows.append(self.throttle.under_way)
             due.sort()
             self.now, what, name = due.pop(0)
@@ -198,6 +199,13 @@ def test_the_best_number_is_read_off_times() -> None:
     assert best([flat], MOST) == MOST
     assert best([flat, [level(n, 30.0) for n in (1, 16)]], MOST) == MOST  # two kinds of times, each by itself
     assert best([], 1) == 1
+
+
+def test_places_that_stand_empty_between_two_servers_make_more_worth_while_where_times_only_add_up() -> None:
+    queue = [level(n, 2.0 * max(1.0, n / 4)) for n in (1, 2, 4, 6, 8, 12, 16)]
+    assert best([queue], MOST, idle=1.0) > best([queue], MOST)
+    narrow = [level(n, 2.0 * n**1.35) for n in (1, 2, 4, 8)]
+    assert best([narrow], MOST, idle=0.2) == 1
 
 
 def test_failures_above_a_number_set_it_as_the_bound_though_times_do_not_grow() -> None:
