@@ -30,7 +30,7 @@ from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.cloud.model.world import World
-from medevac.sandbox.fakes import START, FakeSite
+from medevac.sandbox.fakes import START, FakeClock, FakeCloud, FakeSite
 
 DEAD = "dead"
 FIXED = (1, 2, 4, 8, 16)
@@ -38,6 +38,8 @@ FOLLOWING = 3
 """Recoveries after the first."""
 PATIENT = Duration(7200)
 """A fixed number that is far too many is to be seen in the figures, and not by a time-out."""
+SHARED = 0.5
+"""The part of the clouds drawn at random in which evacuations share what they wait for."""
 LOOK = 0.5
 """Seconds between two looks at whether half of the servers are back."""
 
@@ -49,6 +51,8 @@ class Cloud:
     name: str
     settings: CloudSettings
     later: CloudSettings | None = None
+    calls: float = 0.0
+    """Seconds until Nova has accepted one."""
 
     def seeded(self, seed: int) -> Cloud:
         """Return the cloud with other chances."""
@@ -59,14 +63,34 @@ class Cloud:
 ROOMY = CloudSettings()
 NARROW = CloudSettings(conflict_above=1, conflict_power=1.35)
 MIDDLING = CloudSettings(conflict_above=4, conflict_power=1.3)
+TOUCHY = CloudSettings(conflict_above=8, conflict_power=1.0, conflict_fails=0.3)
+RIG = CloudSettings(conflict_above=4, conflict_shared=True, evacuate_seconds=1.0, evacuate_spread=0.6)
 CLOUDS = (
     Cloud("roomy: as many as one likes", ROOMY),
-    Cloud("middling: four at once, then conflicts", MIDDLING),
-    Cloud("narrow: as we measured Nova, one at once", NARROW),
-    Cloud("touchy: eight, then no valid host", CloudSettings(conflict_above=8, conflict_power=1.0, conflict_fails=0.3)),
+    Cloud("middling queue: four at once, then conflicts", MIDDLING),
+    Cloud("middling share: the same, and they share it", replace(MIDDLING, conflict_shared=True)),
+    Cloud("narrow queue: one at once", NARROW),
+    Cloud("narrow share: the same, and they share it", replace(NARROW, conflict_shared=True)),
+    Cloud("touchy: eight, then no valid host", TOUCHY),
+    Cloud("flat, slow calls: as the rig's Nova", RIG, calls=0.15),
     Cloud("roomy, then narrow", ROOMY, NARROW),
     Cloud("narrow, then roomy", NARROW, ROOMY),
 )
+
+
+class SlowCloud(FakeCloud):
+    """A cloud whose calls take their time."""
+
+    def __init__(self, site: FakeSite, calls: float) -> None:
+        """Take *calls* seconds to accept an evacuation."""
+        super().__init__(site.world)
+        self._clock: FakeClock = site.clock
+        self._calls = calls
+
+    def evacuate(self, server_id: str, hold: bool = False) -> None:  # noqa: FBT001, FBT002 - as the port says
+        """Ask for a server's evacuation."""
+        self._clock.wait(self._calls)
+        super().evacuate(server_id, hold)
 
 
 class Kept:
@@ -112,6 +136,7 @@ def _settings(chance: random.Random) -> CloudSettings:
         evacuate_spread=round(chance.uniform(0.1, 0.6), 2),
         conflict_above=round(2 ** chance.uniform(0, 5)),
         conflict_power=round(chance.uniform(0.5, 1.5), 2),
+        conflict_shared=chance.random() < SHARED,
         conflict_fails=chance.choice((0.0, 0.0, 0.1, 0.3)),
     )
 
@@ -119,7 +144,7 @@ def _settings(chance: random.Random) -> CloudSettings:
 def _words(settings: CloudSettings) -> str:
     return (
         f"{settings.evacuate_seconds} s ± {settings.evacuate_spread}; above {settings.conflict_above} "
-        f"power {settings.conflict_power}, fails {settings.conflict_fails}"
+        f"power {settings.conflict_power}{', shared' * settings.conflict_shared}, fails {settings.conflict_fails}"
     )
 
 
@@ -167,7 +192,7 @@ def seconds(cloud: Cloud, servers: int, parallel: int, kept: Kept | None = None)
     spares = [HostSpec(f"spare-{number}", zone="az1") for number in range(6)]
     specs = [ServerSpec(f"s{number}", DEAD) for number in range(servers)]
     site = FakeSite(SiteSpec((HostSpec(DEAD, zone="az1"), *spares), tuple(specs)), cloud.settings)
-    site.traffic = Traffic(kept)
+    site.cloud, site.traffic = SlowCloud(site, cloud.calls), Traffic(kept)
     with site.world.settled() as world:
         machines.cut_network(world, DEAD)
         if cloud.later is not None:
