@@ -138,14 +138,15 @@ class Wave:
         asked = (journey for journey in self._journeys.values() if journey.phase is Phase.ASKED)
         return tuple(j for j in asked if j.newest is not None and j.newest.status == CLEANED)
 
-    def is_abandoned(self, server_id: str, now: float) -> bool:
+    def is_abandoned(self, server_id: str, now: float, *, queued: bool = False) -> bool:
         """Tell whether no destination works on a doubtful journey's attempt any more.
 
         The source closes the record also while a destination builds the guest: it may run there, until that destination
-        says that it failed.  Where none has taken the server up, a call on its way may still find one.
+        says that it failed.  Where none has taken the server up, a call on its way may still find one; one that is
+        *queued* is on its way for as long as that.
         """
         journey = self._journeys[server_id]
-        journey.closed_at = now if journey.closed_at is None else journey.closed_at
+        journey.closed_at = now if queued or journey.closed_at is None else journey.closed_at
         taken_up = journey.newest is not None and journey.newest.destination
         return not taken_up and now - journey.closed_at > self._limits.grace
 

@@ -227,6 +227,16 @@ def test_what_the_source_has_closed_before_a_destination_had_it_is_given_up_afte
     assert one.is_abandoned("s0", 60.0)
 
 
+def test_what_the_source_has_closed_is_not_given_up_while_the_call_waits_in_a_queue_and_a_while_after_that() -> None:
+    one = wave()
+    one.asked("s0", 0.0)
+    one.observe(1.0, [replace(record(1, "s0", "completed"), destination="")])
+    assert not one.is_abandoned("s0", 1.0)
+    assert not one.is_abandoned("s0", 60.0, queued=True)
+    assert not one.is_abandoned("s0", 61.0)
+    assert one.is_abandoned("s0", 70.0)
+
+
 def test_what_the_source_has_closed_and_was_given_up_does_not_speak_for_the_next_attempt() -> None:
     one = wave(1)
     one.asked("s0", 0.0)

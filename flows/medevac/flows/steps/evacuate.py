@@ -156,9 +156,13 @@ class _Convoy:
                 yield self.wave.skip(server_id, "its owner deleted it meanwhile")
             elif seen.host != self.plan.host:
                 yield self.wave.arrived(server_id, clock.now(), seen.host)
-            elif not seen.task_state and self.wave.is_abandoned(server_id, clock.now()):
+            elif not seen.task_state and self._is_abandoned(server_id, clock.now()):
                 reason = "nova-compute was started on its old host and ended the evacuation"
                 yield self.wave.give_up_attempt(server_id, clock.now(), reason)
+
+    def _is_abandoned(self, server_id: str, now: float) -> bool:
+        """Tell whether nobody works on its attempt any more; not while the call may wait in the queue of a service."""
+        return self.wave.is_abandoned(server_id, now, queued=bool(self._control_away(now)))
 
     def _seen(self, server_id: str) -> Server | None:
         return self.step.patiently(self.ports, lambda: self.ports.cloud.server(server_id))
