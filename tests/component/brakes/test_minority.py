@@ -39,6 +39,7 @@ def test_with_zookeepers_minority_nothing_begins_and_all_of_it_goes_on_with_the_
 
         for server in ensemble.servers[:2]:
             server.kill()
+        assert until(lambda: not client.connected), "the last one goes on answering without a majority"
         with pytest.raises(StoreUnreachableError):
             yard.bench.triage.settle_waiting()
         with pytest.raises(StoreUnreachableError):
