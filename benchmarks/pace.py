@@ -67,11 +67,11 @@ TOUCHY = CloudSettings(conflict_above=8, conflict_power=1.0, conflict_fails=0.3)
 RIG = CloudSettings(conflict_above=4, conflict_shared=True, evacuate_seconds=1.0, evacuate_spread=0.6)
 CLOUDS = (
     Cloud("roomy: as many as one likes", ROOMY),
-    Cloud("middling queue: four at once, then conflicts", MIDDLING),
+    Cloud("middling queue: four at once, more conflict", MIDDLING),
     Cloud("middling share: the same, and they share it", replace(MIDDLING, conflict_shared=True)),
     Cloud("narrow queue: one at once", NARROW),
     Cloud("narrow share: the same, and they share it", replace(NARROW, conflict_shared=True)),
-    Cloud("touchy: eight, then no valid host", TOUCHY),
+    Cloud("touchy: eight, more find no host", TOUCHY),
     Cloud("flat, slow calls: as the rig's Nova", RIG, calls=0.15),
     Cloud("roomy, then narrow", ROOMY, NARROW),
     Cloud("narrow, then roomy", NARROW, ROOMY),
