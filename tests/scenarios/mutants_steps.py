@@ -155,6 +155,10 @@ class IgnoresTheCap(DisguisedCrew):
 class Unbooked(Around):
     """A book of those who are about to ask in which nothing stands, and nothing is written."""
 
+    def for_step(self, name: str) -> Unbooked:
+        del name
+        return self
+
     def of_others(self) -> tuple[str, ...]:
         return ()
 

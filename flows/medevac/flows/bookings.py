@@ -11,7 +11,10 @@ from typing import Protocol
 
 
 class Bookings(Protocol):
-    """What one recovery knows of those of all workers."""
+    """What one recovery, or one step of it, knows of those of all workers."""
+
+    def for_step(self, name: str) -> Bookings:
+        """Return those of one step: on hosts that live, evacuations of several policies run side by side."""
 
     def of_others(self) -> Collection[str]:
         """Return the ids of the servers that other recoveries are about to ask for.  Count in the cloud after this."""
@@ -25,6 +28,11 @@ class Bookings(Protocol):
 
 class NoBookings:
     """The Bookings of a recovery that has the cloud for itself."""
+
+    def for_step(self, name: str) -> NoBookings:
+        """Return itself."""
+        del name
+        return self
 
     def of_others(self) -> Collection[str]:
         """Return nobody."""

@@ -173,3 +173,13 @@ def test_a_record_that_nobody_can_read_is_begun_anew(zk: KazooClient) -> None:
     assert mine.of_others() == set()
     assert mine.book(["x"])
     assert bookings(zk, "host.down:b:1").of_others() == {"x"}
+
+
+def test_steps_that_run_side_by_side_count_each_other(zk: KazooClient) -> None:
+    incident = bookings(zk, "nova-compute.down:a:1")
+    one, other = incident.for_step("evacuate:pets"), incident.for_step("evacuate:everyone")
+    assert one.book(["x"])
+    assert other.of_others() == {"x"}
+    assert other.book(["y"])
+    one.clear()
+    assert bookings(zk, "host.down:b:1").of_others() == {"y"}

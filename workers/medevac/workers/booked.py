@@ -41,11 +41,11 @@ class Book:
     """The record."""
 
     booked: Mapping[str, Booking] = field(default_factory=dict)
-    """By incident."""
+    """By incident and step."""
 
 
 class ZookeeperBookings:
-    """Implements Bookings (medevac.flows.bookings) for one incident.
+    """Implements Bookings (medevac.flows.bookings) for one incident, or for one step of its flow.
 
     What was read or written last is good until somebody else has written: a booking on it is refused then.
     """
@@ -57,6 +57,10 @@ class ZookeeperBookings:
         self._now = now
         self._known: tuple[Book, int] | None = None
         self._booked = False
+
+    def for_step(self, name: str) -> ZookeeperBookings:
+        """Return those of one step."""
+        return ZookeeperBookings(self._client, f"{self._id} {name}", self._now)
 
     def of_others(self) -> Collection[str]:
         """Return those of others that still count; waits while ZooKeeper does not answer."""

@@ -99,6 +99,7 @@ class _Convoy:
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
         self._lane = ports.traffic.enter(ports.clock.now(), step.most) if step.brief.settings.adaptive else None
         self._waits_for_room = False
+        self._bookings = ports.bookings.for_step(step.name)
 
     def run(self) -> None:
         """Drive the wave until every server has an outcome."""
@@ -208,7 +209,7 @@ class _Convoy:
                 self._tell([self.wave.unanswered(server.id, self.ports.clock.now(), f"no call gets through: {error}")])
                 break
         if self.step.brief.settings.caps.bound:
-            self.ports.bookings.clear()
+            self._bookings.clear()
 
     def _within_caps(self, due: tuple[PlannedServer, ...]) -> tuple[PlannedServer, ...]:
         """Return the first of *due*, as many as the site's caps leave room for: they are booked."""
@@ -216,13 +217,13 @@ class _Convoy:
         if not due or not caps.bound:
             return due
         for _ in range(TRIES_TO_BOOK):
-            booked = self.ports.bookings.of_others()
+            booked = self._bookings.of_others()
             live = self.step.patiently(self.ports, self.ports.cloud.evacuations_under_way)
             taken = due[: room(caps, live, self.ports.clock.now(), booked)]
             if not taken:
                 self._wait_for_room(f"{len(live)} evacuations are under way")
                 return ()
-            if self.ports.bookings.book([server.id for server in taken]):
+            if self._bookings.book([server.id for server in taken]):
                 self._waits_for_room = False
                 return taken
         self._wait_for_room("others are asking")
