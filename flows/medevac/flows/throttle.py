@@ -1,9 +1,9 @@
 """Throttle: how many evacuations are under way at once, learnt from how long servers take.  A pure state machine.
 
 More at once is not faster everywhere: requests that Nova works on side by side see the same view of the hosts, conflict
-in Placement, and are tried again.  So few are asked for at first, and several times as many when destinations have
-taken them up: that comes long before they arrive, and comes late where they get in each other's way.  From then on
-arrivals say how many are best (medevac.flows.crowding); now and then a few more are tried, since clouds change.
+in Placement, and are tried again.  So few are asked for at first, and twice as many when destinations have taken
+them up: that comes long before they arrive, and comes late where they get in each other's way.  From then on arrivals
+say how many are best (medevac.flows.crowding); now and then a few more or fewer are tried, since clouds change.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from medevac.flows.crowding import Level, Levels, best, limited, merged
 START = 2
 """How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
 GROW = 2
-"""How many times as many are asked for as the one had beside it that was taken up, while nothing else is known."""
-LATER = 2
-"""The same later, where a step too far is one of many servers that take long, and nobody is in a hurry to take it."""
+"""How many times as many are asked for, at most, as the one had beside it that was taken up or has arrived: a step too
+far is one of many servers that take long."""
 ENOUGH = 6
 """Arrivals after which it matters little how soon destinations took servers up."""
 TRUSTED = 4.0
@@ -29,11 +28,11 @@ REMEMBERED = 15.0
 FADES = 20.0
 """... and after so many new ones half of it."""
 REST = 10
-"""Arrivals between two tries of a little more; twice as many after one that won nothing."""
+"""Arrivals between two tries of a few more or fewer; as many again after one that won nothing."""
 LONGEST = 2
 """As many times as many at most."""
 ROUNDS = 3
-"""A little more is tried while so many times the best number wait: who fails by it is late, and few would win by it."""
+"""It is tried while so many times the best number wait: where there are less, few would win by it."""
 STUCK = 10.0
 """Seconds after which a server takes no place any more, for one that Nova forgot is not to hold up all others..."""
 TIMES = 4
@@ -41,7 +40,7 @@ TIMES = 4
 NEWER = 0.2
 """How much the last place that stood empty tells of the next ones."""
 PART = 4
-"""By which part of the best more are tried."""
+"""By which part of the best more or fewer are tried."""
 
 
 @dataclass(slots=True)
@@ -110,8 +109,8 @@ class Throttle:
         """Return how many take nobody's place: they are under way for so long that nobody works on them."""
         known = max((level.seconds for level in (*self._before, *self._levels.all) if level.arrived), default=0.0)
         taken = max((level.seconds for level in self._taken.all), default=known)
-        limits = {False: max(STUCK, TIMES * taken), True: max(STUCK, TIMES * known) if known else math.inf}
-        return sum(now - asked.at > limits[asked.taken] for asked in self._asked.values())
+        forgotten, lost = max(STUCK, TIMES * taken), max(STUCK, TIMES * known) if known else math.inf
+        return sum(now - asked.at > (lost if asked.taken else forgotten) for asked in self._asked.values())
 
     def best(self, most: int) -> int:
         """Return how many at once are thought to be best, *most* at most."""
@@ -183,8 +182,7 @@ class Throttle:
         self._since_try += self._ended
         if self._ended:
             self._end_try()
-        grown = self._seen * (GROW if self._opening else LATER)
-        self._allowed = min(self._wanted(self._most), max(self._allowed or self._seen, grown))
+        self._allowed = min(self._wanted(self._most), max(self._allowed, self._seen * GROW))
         self._seen = self._least = self._ended = 0
 
     def _wanted(self, most: int) -> int:
@@ -216,9 +214,9 @@ class Throttle:
 
     def _next_try(self, known: int) -> int:
         """Return what to try next: fewer and more by turns."""
-        few = max(known // PART, 1)
+        step = max(known // PART, 1)
         self._fewer = known > 1 and not self._fewer
-        return known - few if self._fewer else min(known + few, self._most)
+        return known - step if self._fewer else min(known + step, self._most)
 
     def _pass(self, now: float) -> None:
         self._area += len(self._asked) * max(now - self._looked_at, 0.0)
