@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -11,9 +12,10 @@ from types import TracebackType
 from typing import Self
 
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
 from medevac.core import layout
-from medevac.core.event import EventKind
+from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled
 from medevac.core.incident import Incident
 from medevac.core.wire import decode
@@ -120,6 +122,23 @@ class Stage:
             return len(found) >= copies
 
         return slowly_until(came, deadline)
+
+    def wait_until_told(self, kind: EventKind, host: str, deadline: float) -> bool:
+        """Wait until triage was told of *kind* about *host*, whether or not it has settled that yet."""
+
+        def told() -> bool:
+            settled = [each.handled.event for each in self.arrivals(kind)]
+            return any(event.kind is kind and event.subject.name == host for event in (*self._waiting(), *settled))
+
+        return slowly_until(told, deadline)
+
+    def _waiting(self) -> list[Event]:
+        """Return the events that triage has not settled."""
+        found = []
+        for name in self.client.get_children(layout.EVENTS):
+            with contextlib.suppress(NoNodeError):  # settled meanwhile
+                found.append(decode(Event, self.client.get(layout.event(name))[0]))
+        return [event for event in found if event.seen_at >= self.cause]
 
     def settle(self, quiet: float, deadline: float = 90.0) -> None:
         """Wait until no event has arrived for *quiet* seconds."""

@@ -56,7 +56,7 @@ def test_a_cut_cable_is_one_incident_though_the_host_comes_back(stage: Stage, cl
     stage.begin(f"network of {BACK} cut; its fence device powers it on again")
     cluster.network.cut(BACK)
     assert stage.wait_for(EventKind.HOST_FENCED, BACK, SILENT, copies=3)
-    assert stage.wait_for(EventKind.HOST_MEMBER, BACK, 60)
+    assert stage.wait_until_told(EventKind.HOST_MEMBER, BACK, 60)  # no conductor ends the recovery it waits for
     stage.settle(3)
     one_incident(stage, BACK)
 
@@ -99,7 +99,7 @@ def test_two_fencings_of_one_death_are_one_incident(stage: Stage, cluster: Clust
     assert stage.wait_for(EventKind.HOST_FENCED, BACK, 10, copies=3)
     cluster.done("node2", "stonith_admin", "--reboot", BACK)
     assert slowly_until(lambda: len(references(stage)) == 2, SILENT)
-    assert stage.wait_for(EventKind.HOST_MEMBER, BACK, 60)
+    assert stage.wait_until_told(EventKind.HOST_MEMBER, BACK, 60)  # no conductor ends the recovery it waits for
     stage.settle(5)
     assert cluster.is_on(BACK)
     one_incident(stage, BACK)
