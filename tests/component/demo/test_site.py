@@ -14,18 +14,21 @@ from medevac.sandbox.demo.observe import Observer
 from medevac.sandbox.site import Plan, SandboxSite
 from medevac.sandbox.zookeeper import ZookeeperMissingError
 from tests.fixtures.services import require
+from tests.fixtures.sites import SharedSite, shared
 
 SPEC = SiteSpec(hosts=(HostSpec("compute-1"), HostSpec("compute-2")), servers=(ServerSpec("one", "compute-1"),))
 LOOKS = 30
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[SandboxSite]:
-    sandbox = SandboxSite(Plan(cloud=SPEC, conductors=1, triages=1, session_timeout=2.0))
-    with require("ZooKeeper", ZookeeperMissingError):
-        sandbox.start()
-    yield sandbox
-    sandbox.stop()
+def keeper() -> Iterator[SharedSite]:
+    with shared(Plan(cloud=SPEC, conductors=1, triages=1, session_timeout=2.0)) as keeper:
+        yield keeper
+
+
+@pytest.fixture
+def site(keeper: SharedSite, request: pytest.FixtureRequest) -> SandboxSite:
+    return keeper.of(request.node)
 
 
 def test_watching_is_not_counted_as_work(site: SandboxSite) -> None:

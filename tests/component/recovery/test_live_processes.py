@@ -19,7 +19,7 @@ from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.site import Plan, SandboxSite
 from medevac.workers import incidents
 from medevac.workers.zookeeper import bounded
-from tests.fixtures.sites import running
+from tests.fixtures.sites import SharedSite, shared
 
 PATIENCE = 60.0
 HOST = "manned"
@@ -28,13 +28,18 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[SandboxSite]:
-    """Return a site with two servers on a host."""
+def keeper() -> Iterator[SharedSite]:
+    """Return the keeper of a site with two servers on a host."""
     hosts = tuple(HostSpec(name, zone="az1") for name in (HOST, "spare-1", "spare-2"))
     servers = tuple(ServerSpec(name, HOST) for name in ("crashes", "runs-on"))
     settings = Settings(move_seconds=0.2, rpc_seconds=0.0, service_seconds=0.2)
-    with running(Plan(SiteSpec(hosts, servers), settings, conductors=1, triages=1)) as site:
-        yield site
+    with shared(Plan(SiteSpec(hosts, servers), settings, conductors=1, triages=1)) as keeper:
+        yield keeper
+
+
+@pytest.fixture
+def site(keeper: SharedSite, request: pytest.FixtureRequest) -> SandboxSite:
+    return keeper.of(request.node)
 
 
 def post(site: SandboxSite, kind: EventKind, subject: Subject, **facts: str) -> None:
