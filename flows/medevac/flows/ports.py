@@ -105,6 +105,22 @@ class Cloud(Protocol):
     def evacuations_under_way(self) -> tuple[Migration, ...]:
         """Return the evacuations of the whole cloud that are accepted or under way, whoever asked for them."""
 
+    def evacuations_since(self, at: float, most: int) -> tuple[Migration, ...]:
+        """Return the evacuations of the whole cloud that were accepted at *at* or later, newest first, *most* at most.
+
+        Whoever asked for them, and whatever became of them (GET /os-migrations?migration_type=evacuation).  Those of a
+        server that was deleted are gone with it.
+        """
+
+    def arrived_at(self, record: Migration) -> float | None:
+        """Return when the server of an evacuation arrived; None where it has not, or Nova knows no more.
+
+        The record tells it while it is `done`.  When nova-compute on its source is started again, that sets it to
+        `completed`, as it does with one that never arrived, and `updated_at` says when that was.  Then the server's
+        instance actions have it (GET /servers/{id}/os-instance-actions): the event of the destination's nova-compute
+        under the action `evacuate` that the record belongs to.
+        """
+
     def migrations_of(self, server_id: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the records of one server, of every kind, oldest first; only those changed after *since*.
 

@@ -24,6 +24,7 @@ from medevac.sandbox.cloud.http import microversions
 from medevac.sandbox.cloud.model import actions, cold_migration, evacuation, listing, live_migration, reimage, services
 from medevac.sandbox.cloud.model.errors import Refusal, no_server
 from medevac.sandbox.cloud.model.evacuation import EvacuationRequest
+from medevac.sandbox.cloud.model.history import rebuilt_at
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.listing import MigrationFilter, ServerFilter
 from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
@@ -137,6 +138,24 @@ class FakeCloud:
     def evacuations_under_way(self) -> tuple[ports.Migration, ...]:
         """Return the evacuations of the whole cloud that are accepted or under way."""
         return tuple(record for record in self._migrations(MigrationFilter(kind=EVACUATION), None) if record.live)
+
+    def evacuations_since(self, at: float, most: int) -> tuple[ports.Migration, ...]:
+        """Return the newest evacuations of the whole cloud that were accepted at *at* or later."""
+        found = reversed(self._migrations(MigrationFilter(kind=EVACUATION), None))
+        return tuple(record for record in found if record.created_at >= at)[:most]
+
+    def arrived_at(self, record: ports.Migration) -> float | None:
+        """Return when the server of an evacuation arrived."""
+        if record.status != "completed":
+            return record.updated_at if record.succeeded else None
+
+        def look() -> float | None:
+            server = self.world.servers.get(record.server_id)
+            at = server and rebuilt_at(server, self.world.migrations[record.id].created_at)
+            return float(math.floor(at)) if at else None
+
+        path = f"{_COMPUTE}/servers/{record.server_id}/os-instance-actions"
+        return self._ask(_get(path, f"{_COMPUTE}/servers/{{id}}/os-instance-actions"), look)
 
     def migrations_of(self, server_id: str, since: float | None = None) -> tuple[ports.Migration, ...]:
         """Return the records of one server, of every kind."""

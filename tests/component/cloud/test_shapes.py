@@ -190,7 +190,8 @@ def test_an_evacuation_shows_in_migrations_and_in_the_servers_history(
     history = wire.nova("GET", f"/servers/{ids['db']}/os-instance-actions").json()["instanceActions"]
     assert [(action["action"], action["request_id"]) for action in history] == [("evacuate", request)]
     action = wire.nova("GET", f"/servers/{ids['db']}/os-instance-actions/{request}").json()["instanceAction"]
-    assert [(event["event"], event["result"]) for event in action["events"]] == [("rebuild_server", "Success")]
+    events = [(event["event"], event["result"]) for event in action["events"]]
+    assert events == [("compute_rebuild_instance", "Success"), ("rebuild_server", "Success")]
     assert wire.nova("GET", f"/servers/{ids['db']}/os-instance-actions/req-0").status_code == 404
 
 

@@ -9,6 +9,7 @@ import pytest
 from medevac.core.errors import RefusedError
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.workers.openstack.session import Bounds
+from tests.fixtures.waiting import until
 from tests.unit.openstack.conftest import DEAD, EVACUATE, QUICK, Place
 
 DETAIL = "GET /compute/v2.1/servers/detail"
@@ -45,6 +46,24 @@ def test_an_evacuation_costs_one_request_and_a_look_at_all_of_them_one_or_two(pl
     assert place.requests() == {MIGRATIONS: 1}
     place.cloud.evacuations_from(DEAD, record.created_at)
     assert place.requests() == {MIGRATIONS: 2}
+
+
+def test_to_remember_evacuations_costs_a_request_and_when_one_arrived_two_after_its_host_is_back(place: Place) -> None:
+    place.kill()
+    place.cloud.evacuate(place.server_id)
+
+    def ended() -> bool:
+        (record,) = place.cloud.evacuations_from(DEAD)
+        return record.status == "done"
+
+    assert until(ended)
+    place.requests()
+    (record,) = place.cloud.evacuations_since(0.0, 200)
+    assert place.cloud.arrived_at(record) is not None
+    assert place.requests() == {MIGRATIONS: 1}
+    assert place.cloud.arrived_at(replace(record, status="completed")) is not None
+    actions = "GET /compute/v2.1/servers/{id}/os-instance-actions"
+    assert place.requests() == {actions: 1, f"{actions}/{{request}}": 1}
 
 
 def test_disabling_costs_one_request_and_none_where_it_is_disabled_already(place: Place) -> None:

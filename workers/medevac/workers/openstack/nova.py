@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from medevac.flows.estate import CONDUCTOR, SCHEDULER, STARTS
 from medevac.flows.ports import HostService, Migration, Server, ServerGroup, Stop
 from medevac.workers.openstack.client import NovaClient
 from medevac.workers.openstack.convert import Json, to_group, to_migration, to_server, to_service, to_stop
+from medevac.workers.openstack.deeds import end_of_rebuild, evacuation_asked_for
 from medevac.workers.openstack.identity import project_names
 from medevac.workers.openstack.images import image_properties
 from medevac.workers.openstack.session import CloudSession, open_session
@@ -135,6 +136,35 @@ class NovaCloud:
         pages = chain.from_iterable(self._nova.pages("/os-migrations", "migrations", q, "uuid", doing) for q in queries)
         newest = {record.id: record for record in map(to_migration, chain.from_iterable(pages))}
         return tuple(newest[key] for key in sorted(newest))
+
+    def evacuations_since(self, at: float, most: int) -> tuple[Migration, ...]:
+        """Return the newest evacuations of the whole cloud, accepted at *at* or later: one request a page.
+
+        From 2.59 on Nova lists them newest first, and no page is asked for beyond those that are wanted.
+        """
+        query = {"migration_type": "evacuation"}
+        paged = self._nova.versions.pages_migrations
+        query |= {"limit": str(most)} if paged else {}
+        pages = self._nova.pages("/os-migrations", "migrations", query, "uuid", "list the newest evacuations")
+        records = map(to_migration, chain.from_iterable(pages))
+        wanted = islice(takewhile(lambda record: record.created_at >= at, records), most) if paged else records
+        found = sorted(wanted, key=lambda record: (record.created_at, record.id), reverse=True)
+        return tuple(record for record in found if record.created_at >= at)[:most]
+
+    def arrived_at(self, record: Migration) -> float | None:
+        """Return when the server of an evacuation arrived: no request while it is `done`, and two afterwards."""
+        if record.status != "completed":
+            return record.updated_at if record.succeeded else None
+        path, told = f"/servers/{record.server_id}/os-instance-actions", f"of server {record.server_id}"
+        try:
+            actions = self._nova.get(path, "instanceActions", f"look up what was asked {told}")
+            request_id = evacuation_asked_for(actions, record.created_at)
+            if not request_id:
+                return None
+            found = self._nova.get(f"{path}/{request_id}", "instanceAction", f"look up the evacuation {told}")
+        except NotFoundError:
+            return None
+        return end_of_rebuild(found.get("events") or ())
 
     def migrations_of(self, server_id: str, since: float | None = None) -> tuple[Migration, ...]:
         """Return the records of one server: one request a page, whatever *since* is, since they are few."""

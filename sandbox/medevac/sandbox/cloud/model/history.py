@@ -5,6 +5,17 @@ from __future__ import annotations
 from medevac.sandbox.cloud.model.server import Action, Event, Fault, Server
 from medevac.sandbox.cloud.model.world import World
 
+REBUILT = "compute_rebuild_instance"
+"""The event that a destination's nova-compute records while it rebuilds a server."""
+
+
+def rebuilt_at(server: Server, asked_at: float) -> float | None:
+    """Return when a destination had rebuilt the server that somebody asked to evacuate at *asked_at*; None: never."""
+    asked = [each for each in server.actions if each.name == "evacuate" and each.started_at <= asked_at]
+    events = asked[-1].events if asked else ()
+    ends = [each.finished_at for each in events if each.name == REBUILT and each.result == "Success"]
+    return max((each for each in ends if each is not None), default=None)
+
 
 def begin_action(world: World, server: Server, name: str, request_id: str = "") -> Action:
     """Record that somebody asked *name* of the server."""

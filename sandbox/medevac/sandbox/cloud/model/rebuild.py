@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from medevac.sandbox.cloud.model import control, crowd, guests, scheduler
-from medevac.sandbox.cloud.model.history import begin_event, end_action, finish_event, set_fault
+from medevac.sandbox.cloud.model.history import REBUILT, begin_event, end_action, finish_event, set_fault
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.mishaps import take
@@ -35,6 +35,7 @@ class _Job:
     vm_state: str
     """The server's state when the destination got it."""
     event: Event
+    """What whoever has it now records about it: nova-conductor, then the destination."""
     process: int
     """Which start of the destination's nova-compute works on it."""
 
@@ -67,6 +68,7 @@ def _schedule(world: World, server: Server, seconds: float, *, first: bool) -> N
             _no_valid_host(world, server, migration, event)
             return
         host = found
+    finish_event(world, event)
     host.allocate(server.id, server.flavor)
     job = _Job(world, server, migration, host, seconds, server.vm_state, event, host.compute_starts)
     claim = _claim if first else _claim_in_vain
@@ -115,6 +117,7 @@ def _claim_in_vain(job: _Job) -> None:
 
 
 def _take(job: _Job) -> None:
+    job.event = begin_event(job.world, job.server, "evacuate", REBUILT, job.host.name)
     job.migration.destination = job.host.name
     _set_status(job.world, job.migration, "pre-migrating")
 
