@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from medevac.sandbox.cloud.client import SideDoorError
 from medevac.sandbox.cloud.model.site import ServerSpec
 from medevac.sandbox.cloud.server import RunningCloud
 from tests.component.cloud.wire import Wire
+from tests.fixtures.waiting import until
 
 
 def test_a_status_is_answered_as_often_as_ordered_and_nothing_is_done(
@@ -51,7 +53,8 @@ def test_a_call_is_never_answered(
     cloud.site.fault(kind, path="/action", count=1)
     with pytest.raises(requests.ReadTimeout):
         wire.nova("POST", f"/servers/{ids['db']}/action", json={"evacuate": {}}, timeout=0.2)
-    assert len(cloud.site.migrations()) == done
+    # Somebody gives up while the call may still be on its way to what carries it out.
+    assert until(lambda: len(cloud.site.migrations()) == done)
 
 
 def test_latency_is_for_what_it_is_ordered_for_and_nothing_else_takes_it(cloud: RunningCloud, wire: Wire) -> None:
@@ -63,17 +66,19 @@ def test_latency_is_for_what_it_is_ordered_for_and_nothing_else_takes_it(cloud: 
 
 
 def test_the_api_is_away_for_a_time_and_comes_back(cloud: RunningCloud, wire: Wire) -> None:
-    cloud.site.away(0.3)
-    end = time.monotonic() + 10
+    cloud.site.away(60.0)
     with pytest.raises(requests.ConnectionError):
         wire.nova("GET", "/servers")
-    status = 0
-    while status != 200 and time.monotonic() < end:
-        try:
-            status = wire.nova("GET", "/servers").status_code
-        except requests.ConnectionError:
-            time.sleep(0.02)
-    assert status == 200
+    cloud.site.clear_faults()
+    assert wire.nova("GET", "/servers").status_code == 200
+    cloud.site.away(0.3)
+
+    def is_back() -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return wire.nova("GET", "/servers").status_code == 200
+        return False
+
+    assert until(is_back)
 
 
 def test_orders_can_be_withdrawn_and_read(cloud: RunningCloud, wire: Wire) -> None:

@@ -24,7 +24,7 @@ def run(cloud: RunningCloud, action: str, plug: str = "h1", **options: str) -> s
     }
     lines = "".join(f"{key}={value}\n" for key, value in given.items())
     return subprocess.run(
-        [cloud.addresses.fence_agent], input=lines, capture_output=True, text=True, timeout=20, check=False
+        [cloud.addresses.fence_agent], input=lines, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -51,7 +51,7 @@ def test_list_names_the_plugs_and_monitor_asks_for_none(cloud: RunningCloud) -> 
 
 def test_metadata_is_xml_and_needs_no_device(cloud: RunningCloud) -> None:
     told = subprocess.run(
-        [cloud.addresses.fence_agent], input="action=metadata\n", capture_output=True, text=True, timeout=20, check=True
+        [cloud.addresses.fence_agent], input="action=metadata\n", capture_output=True, text=True, timeout=60, check=True
     )
     document = ET.fromstring(told.stdout)  # noqa: S314 - our own agent's words
     assert {found.get("name") for found in document.iter("parameter")} >= {"action", "ip", "password", "plug"}
@@ -61,10 +61,10 @@ def test_metadata_is_xml_and_needs_no_device(cloud: RunningCloud) -> None:
 def test_old_option_names_and_the_command_line_are_understood(cloud: RunningCloud) -> None:
     old = f"option=status\nipaddr=127.0.0.1\nipport={cloud.addresses.bmc_port}\nlogin=root\npasswd=calvin\nport=h2\n"
     agent = [sys.executable, "-m", "medevac.sandbox.power.agent"]
-    assert subprocess.run(agent, input=old, text=True, timeout=20, check=False, capture_output=True).returncode == 0
+    assert subprocess.run(agent, input=old, text=True, timeout=60, check=False, capture_output=True).returncode == 0
     by_hand = ["-o", "status", "-a", "127.0.0.1", "-u", str(cloud.addresses.bmc_port), "-l", "root", "-p", "calvin"]
     words = [cloud.addresses.fence_agent, *by_hand, "-n", "h2"]
-    assert subprocess.run(words, text=True, timeout=20, check=False, capture_output=True).returncode == 0
+    assert subprocess.run(words, text=True, timeout=60, check=False, capture_output=True).returncode == 0
 
 
 def test_a_wrong_password_and_an_unknown_plug_fail_and_no_secret_is_told(cloud: RunningCloud) -> None:

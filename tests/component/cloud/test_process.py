@@ -34,5 +34,5 @@ def test_it_says_where_it_is_and_ends_without_a_trace(tmp_path: Path, how: str) 
             process.stdin.close()
         else:
             process.send_signal({"terminate": signal.SIGTERM, "interrupt": signal.SIGINT}[how])
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     assert not Path(addresses["clouds_yaml"]).parent.exists()

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sysconfig
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 
 from medevac.sandbox.zookeeper import ZookeeperMissingError, require_installed
 from tests.fixtures.services import require
+from tests.fixtures.waiting import until
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 SMALL = ("--servers", "12", "--evacuate-seconds", "0.6", "--session-timeout", "2")
@@ -88,11 +88,8 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def _eventually_empty(found: Callable[[], object], deadline: float = 10.0) -> None:
-    until = time.monotonic() + deadline
-    while (left := found()) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not left
+def _eventually_empty(found: Callable[[], object]) -> None:
+    assert until(lambda: not found()), found()
 
 
 def test_the_demo_recovers_every_server_although_the_busy_conductor_is_killed(folder: Path, tmp_path: Path) -> None:

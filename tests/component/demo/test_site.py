@@ -31,16 +31,6 @@ def site(keeper: SharedSite, request: pytest.FixtureRequest) -> SandboxSite:
     return keeper.of(request.node)
 
 
-def test_watching_is_not_counted_as_work(site: SandboxSite) -> None:
-    observer = Observer(site)
-
-    for _ in range(LOOKS):
-        observer.look()
-
-    assert observer.client.calls >= 2 * LOOKS
-    assert observer.zookeeper_requests() < LOOKS / 3  # a few pings of idle sessions may come in between
-
-
 def test_workers_can_be_told_apart_killed_and_added(site: SandboxSite) -> None:
     first = site.conductors[0]
     names = site.client.get_children(layout.WORKERS)
@@ -64,6 +54,18 @@ def test_no_secret_stands_in_the_site_file_or_in_a_command_line(site: SandboxSit
     assert password not in (site.folder / "medevac.yaml").read_text()
     assert not any(password in command for command in commands)
     assert (site.folder / "bmc-password").stat().st_mode & 0o077 == 0
+
+
+def test_watching_is_not_counted_as_work(site: SandboxSite) -> None:
+    for worker in site.workers:
+        worker.kill()  # what they ask and how often they ping would be counted: this test is the last on its site
+    observer = Observer(site)
+
+    for _ in range(LOOKS):
+        observer.look()
+
+    assert observer.client.calls >= 2 * LOOKS
+    assert observer.zookeeper_requests() < LOOKS / 3  # our own session may ping when a look takes long
 
 
 def test_a_site_that_is_stopped_leaves_nothing() -> None:

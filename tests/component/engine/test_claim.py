@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -125,16 +124,16 @@ def test_a_write_that_is_refused_says_which_and_keeps_the_claim(zk: KazooClient,
 
 def test_a_check_ends_within_its_time_and_revokes_when_nobody_answers() -> None:
     with ZookeeperServer(fsync=False) as server:
-        client = connect(server.hosts)
+        # kazoo itself would break the call off when the session has been silent for two thirds of its time.
+        client = connect(server.hosts, session_timeout=60.0)
         ensure_layout(client)
         path = post(client, "job", {"name": "a"})
         claim = Claim(path, token=0)
         check(client, claim)
         server.pause()
-        began = time.monotonic()
-        with pytest.raises(StoreUnreachableError):
+        with pytest.raises(StoreUnreachableError, match="KazooTimeoutError"):
             check(client, claim, timeout=0.3)
-        assert time.monotonic() - began < 5
+        assert client.connected, "it has waited until kazoo gave the connection up"
         server.resume()
         assert until(lambda: bool(client.connected))
         with pytest.raises(FencedOutError):

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,13 +27,7 @@ from medevac.workers.zookeeper import (
     disconnect,
     ensure_layout,
 )
-
-
-def until(condition: Callable[[], bool], deadline: float = 15.0) -> bool:
-    end = time.monotonic() + deadline
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
+from tests.fixtures.waiting import until
 
 
 def test_a_killed_server_comes_back_with_its_data() -> None:
@@ -116,10 +108,8 @@ def test_a_missing_java_is_one_sentence_with_the_remedy(monkeypatch: pytest.Monk
 
 
 def test_nobody_home_is_said_within_the_deadline() -> None:
-    began = time.monotonic()
-    with pytest.raises(StoreUnreachableError, match=r"127\.0\.0\.1:1/x"):
+    with pytest.raises(StoreUnreachableError, match=r"127\.0\.0\.1:1/x did not answer within 0\.5 s"):
         connect("127.0.0.1:1/x", start_timeout=0.5)
-    assert time.monotonic() - began < 10
 
 
 def test_the_layout_can_be_ensured_twice(zk: KazooClient) -> None:
@@ -162,7 +152,7 @@ def test_calls_end_and_the_loss_is_told_once_while_zookeeper_is_frozen() -> None
         server.pause()
         with pytest.raises(StoreUnreachableError):
             bounded(client.get_async("/"), timeout=0.2)
-        assert heard.wait(15)
+        assert heard.wait(30)
         assert not watch.connected
         server.resume()
         assert until(lambda: bool(client.connected))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,14 +21,12 @@ from medevac.flows.rung import Answer, Case, Rung
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.fakes import FakeSite
-from medevac.sandbox.zookeeper import ZookeeperServer
 from medevac.workers.fencing import rounds
 from medevac.workers.fencing.fencer import LadderFencer
 from medevac.workers.fencing.means import Step
 from medevac.workers.fencing.quiet import HumanMeans
 from medevac.workers.fencing.rounds import Rounds, Schedule
 from medevac.workers.status import look
-from medevac.workers.zookeeper import connect, disconnect, ensure_layout
 from tests.fixtures.waiting import until
 
 HOUR = 3600.0
@@ -94,14 +92,8 @@ class Site:
 
 
 @pytest.fixture
-def site(zookeeper: ZookeeperServer, request: pytest.FixtureRequest) -> Iterator[Site]:
-    address = f"{zookeeper.hosts}/rounds-{abs(hash(request.node.name))}"
-    client = connect(address)
-    try:
-        ensure_layout(client)
-        yield Site(client, FakeSite(SiteSpec(tuple(HostSpec(name) for name in HOSTS))), address)
-    finally:
-        disconnect(client)
+def site(zk: KazooClient, zk_hosts: str) -> Site:
+    return Site(zk, FakeSite(SiteSpec(tuple(HostSpec(name) for name in HOSTS))), zk_hosts)
 
 
 def test_every_host_has_its_turn_whoever_leads(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -20,14 +21,15 @@ from medevac.core import layout
 from medevac.core.event import Event, EventKind, new_event_id
 from medevac.core.wire import decode
 from medevac.sandbox.zookeeper import ZookeeperServer
-from tests.fixtures.agent import BIN, Agent
+from tests.fixtures.agent import BIN, LIMIT, Agent
 from tests.fixtures.pacemaker import captured
 
 FENCING = dict(captured("fencing"))
 COPIES = ["s01.007.node1.fencing", "s01.008.node3.fencing", "s01.009.node2.fencing"]
 ALERT = FENCING[COPIES[0]]
-SLACK = 3.0
+SLACK = 30.0
 """Seconds that starting a process may take on a loaded machine, on top of what the agent grants itself."""
+AS_USERS_HAVE_IT = {"MEDEVAC_TIMEOUT": ""}
 
 
 def events(zk: KazooClient) -> list[Event]:
@@ -35,21 +37,38 @@ def events(zk: KazooClient) -> list[Event]:
     return [decode(Event, zk.get(layout.event(name))[0]) for name in names]
 
 
-def spooled_earlier(agent: Agent, alert: dict[str, str]) -> Event:
-    """Let the agent spool *alert* while nobody answers, and return its event, aged as if that was a while ago."""
+def spooled(agent: Agent, alert: dict[str, str], ago: float) -> Event:
+    """Let the agent spool *alert* while nobody answers, and return its event, aged as if that was *ago* seconds."""
     assert agent.run(alert, CRM_alert_recipient=nobody_listens(), MEDEVAC_TIMEOUT="0.2") == (0, "")
     (young,) = agent.spool.events()
-    old = replace(young, id=new_event_id(time.time() - 60))
+    aged = replace(young, id=new_event_id(time.time() - ago))
     path = Path(agent.spool.path(young.id))
-    path.write_text(path.read_text().replace(young.id, old.id))
-    path.rename(agent.spool.path(old.id))
-    return old
+    path.write_text(path.read_text().replace(young.id, aged.id))
+    path.rename(agent.spool.path(aged.id))
+    return aged
+
+
+def spooled_earlier(agent: Agent, alert: dict[str, str]) -> Event:
+    return spooled(agent, alert, ago=60)
 
 
 def nobody_listens() -> str:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{taken.getsockname()[1]}/medevac"
+    return f"127.0.0.1:{refusing().getsockname()[1]}/medevac"
+
+
+@functools.cache
+def refusing() -> socket.socket:
+    """Return a socket that keeps its port from others for as long as the tests run, and is never listened on."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    return taken
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _refusing_to_the_end() -> Iterator[None]:
+    yield
+    refusing().close()
+    refusing.cache_clear()
 
 
 def test_a_captured_alert_is_stored_as_an_event_and_leaves_the_spool(agent: Agent, zk: KazooClient) -> None:
@@ -64,7 +83,7 @@ def test_a_captured_alert_is_stored_as_an_event_and_leaves_the_spool(agent: Agen
 
 def test_three_copies_posted_in_parallel_are_three_events_of_one_fencing(agent: Agent, zk: KazooClient) -> None:
     agents = [agent.start(FENCING[name]) for name in COPIES]
-    assert [process.communicate(timeout=20)[0] for process in agents] == [b"", b"", b""]
+    assert [process.communicate(timeout=LIMIT)[0] for process in agents] == [b"", b"", b""]
     assert [process.returncode for process in agents] == [0, 0, 0]
     stored = events(zk)
     assert len(stored) == 3
@@ -128,7 +147,7 @@ def test_an_empty_environment_is_a_line_in_the_log(agent: Agent, zk: KazooClient
 
 def test_while_nobody_listens_the_event_waits_on_disk_for_its_user_alone(agent: Agent) -> None:
     started = time.monotonic()
-    assert agent.run(ALERT, CRM_alert_recipient=nobody_listens()) == (0, "")
+    assert agent.run(ALERT, CRM_alert_recipient=nobody_listens(), **AS_USERS_HAVE_IT) == (0, "")
     assert time.monotonic() - started < 2.0 + SLACK
     (event_id,) = agent.spool.waiting()
     found = Path(agent.spool.path(event_id)).stat()
@@ -173,7 +192,7 @@ def test_a_frozen_zookeeper_hangs_nothing_and_replay_delivers_later_once(
     agent: Agent, frozen: ZookeeperServer, zk: KazooClient
 ) -> None:
     started = time.monotonic()
-    assert agent.run(ALERT) == (0, "")
+    assert agent.run(ALERT, **AS_USERS_HAVE_IT) == (0, "")
     took = time.monotonic() - started
     assert 1.9 < took < 2.0 + SLACK
     (event_id,) = agent.spool.waiting()
@@ -199,10 +218,10 @@ def test_the_next_alert_takes_along_what_waits(agent: Agent, zk: KazooClient) ->
 
 
 def test_an_event_that_another_agent_is_posting_now_is_left_to_it(agent: Agent, zk: KazooClient) -> None:
-    assert agent.run(ALERT, CRM_alert_recipient=nobody_listens(), MEDEVAC_TIMEOUT="0.2") == (0, "")
+    young = spooled(agent, FENCING[COPIES[1]], ago=-60)  # it stays young, however long the next one takes
     assert agent.run(ALERT) == (0, "")
     assert len(events(zk)) == 1
-    assert len(agent.spool.waiting()) == 1
+    assert agent.spool.waiting() == [young.id]
 
 
 def test_an_event_that_was_posted_before_its_file_was_removed_is_not_doubled(agent: Agent, zk: KazooClient) -> None:
@@ -236,8 +255,9 @@ def dead_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_one_dead_server_of_the_site_does_not_cost_the_event(agent: Agent, zk: KazooClient, dead_server: str) -> None:
-    for _ in range(4):  # kazoo tries the servers in random order
-        assert agent.run(ALERT, CRM_alert_recipient=f"{dead_server},{agent.zookeeper}") == (0, "")
+    both = f"{dead_server},{agent.zookeeper}"
+    agents = [agent.start(ALERT, CRM_alert_recipient=both, MEDEVAC_TIMEOUT="6") for _ in range(4)]  # in random order
+    assert [process.communicate(timeout=LIMIT)[0] for process in agents] == [b""] * 4
     assert len(events(zk)) == 4
     assert agent.spool.waiting() == []
 

@@ -8,18 +8,12 @@ import pytest
 
 from medevac.core.errors import RefusedError
 from medevac.sandbox.cloud.model.settings import Settings
-from medevac.workers.openstack.session import Bounds
 from tests.fixtures.waiting import until
 from tests.unit.openstack.conftest import DEAD, EVACUATE, QUICK, Place
 
 DETAIL = "GET /compute/v2.1/servers/detail"
 SERVICES = "GET /compute/v2.1/os-services"
 MIGRATIONS = "GET /compute/v2.1/os-migrations"
-
-
-@pytest.fixture
-def bounds() -> Bounds:
-    return Bounds()
 
 
 def test_the_first_call_costs_three_requests_more_than_later_ones(place: Place) -> None:

@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 from medevac.core.errors import CloudNotConfiguredError, CloudUnavailableError, RefusedError
 from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.openstack.session import Bounds, open_session
-from tests.unit.openstack.conftest import DEAD, IMPATIENT, Place
+from tests.unit.openstack.conftest import DEAD, Place
 
 AUTH = {"OS_USERNAME": "medevac", "OS_PROJECT_NAME": "admin", "OS_USER_DOMAIN_ID": "default"}
 
@@ -39,14 +39,14 @@ def test_a_password_that_is_not_given_is_missed_at_once(monkeypatch: pytest.Monk
 
 def test_the_variables_of_an_openrc_are_enough(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     _use_variables(place, monkeypatch, place.running.world.settings.password)
-    cloud = NovaCloud(open_session(bounds=IMPATIENT))
+    cloud = NovaCloud(open_session())
     assert cloud.host_service(DEAD) is not None
     cloud.close()
 
 
 def test_a_wrong_password_is_refused_without_being_shown(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     _use_variables(place, monkeypatch, "hunter2")
-    cloud = NovaCloud(open_session(bounds=IMPATIENT))
+    cloud = NovaCloud(open_session())
     with pytest.raises(RefusedError, match="Check the user, password and project") as caught:
         cloud.host_service(DEAD)
     assert "hunter2" not in str(caught.value)
@@ -56,7 +56,7 @@ def test_a_wrong_password_is_refused_without_being_shown(place: Place, monkeypat
 def test_a_keystone_that_is_not_there_is_unavailable(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     _use_variables(place, monkeypatch, "hunter2")
     monkeypatch.setenv("OS_AUTH_URL", "http://127.0.0.1:1/v3")
-    cloud = NovaCloud(open_session(bounds=IMPATIENT))
+    cloud = NovaCloud(open_session())
     with pytest.raises(CloudUnavailableError, match="Connection refused") as caught:
         cloud.host_service(DEAD)
     assert "hunter2" not in str(caught.value)
