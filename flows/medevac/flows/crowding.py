@@ -197,7 +197,7 @@ def best(groups: Sequence[Sequence[Level]], most: int, idle: float = 0.0) -> int
 
 
 def doubt(levels: Sequence[Level], number: int, most: int) -> float:
-    """Return what is lost with *number* at once beside the best of the grid up to *most*, as far as curves are believed.
+    """Return what is lost with *number* at once beside the best of the grid up to *most*, as curves are believed.
 
     The mean of the logarithms: 0.1 is a tenth more time.  *number* is one of the grid.
     """
