@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException, NoNodeError
+from kazoo.exceptions import BadVersionError, KazooException, NoNodeError
 from kazoo.interfaces import IAsyncResult
 
 from medevac.core import layout
@@ -41,6 +41,25 @@ class Experience:
         except (KazooException, MedevacError) as error:
             log.warning("how many evacuations at once are best is found out anew: %s", error or type(error).__name__)
             return None
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing was ever kept; not so of what cannot be read.  Raises StoreUnreachableError."""
+        try:
+            data, _ = bounded(self._client.get_async(layout.LEARNT))
+        except NoNodeError:
+            return False
+        return not data
+
+    def begin(self, learnt: Learnt) -> bool:
+        """Keep *learnt* if nothing was ever kept, and tell whether it is.  Raises StoreUnreachableError."""
+        try:
+            data, stat = bounded(self._client.get_async(layout.LEARNT))
+            if data:
+                return False
+            bounded(self._client.set_async(layout.LEARNT, encode(learnt), version=stat.version))
+        except (NoNodeError, BadVersionError):
+            return False
+        return True
 
     def keep(self, learnt: Learnt) -> None:
         """Keep *learnt*, without waiting for it."""

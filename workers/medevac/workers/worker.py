@@ -28,6 +28,7 @@ from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.experience import Experience
 from medevac.workers.fencing.rounds import Rounds, Schedule
+from medevac.workers.hindsight import Hindsight
 from medevac.workers.intake import Desk, Intake
 from medevac.workers.ladders import fencer_of
 from medevac.workers.names import HostNames
@@ -170,10 +171,13 @@ class Worker:
         rounds = self._start_rounds(client, triage)
         watch = Watch(client, self._cloud, self._clock, self._site.brakes, names)
         threading.Thread(target=watch.run, args=(triage.leading.is_set,), name="levels", daemon=True).start()
+        memory = Hindsight(client, self._cloud, self._clock)
+        threading.Thread(target=memory.run, args=(triage.leading.is_set,), name="hindsight", daemon=True).start()
 
         def stop() -> None:
             rounds()
             watch.stop()
+            memory.stop()
             triage.stop()
             thread.join(GRACE)
 
