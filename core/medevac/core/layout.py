@@ -38,7 +38,7 @@ LEVELS = "/brakes/levels"
 FENCING = "/fencing"
 """What the last round found of each host's fence paths; its children's names are hosts."""
 LEARNT = "/learnt"
-"""How many evacuations at once the cloud takes, as far as recoveries have found out."""
+"""How many evacuations at once the cloud takes, as far as recoveries have found out, or Nova remembers it."""
 NEWS = "/brakes/news"
 """Written when an operator has said something: triage looks at what it holds."""
 
