@@ -76,7 +76,7 @@ def run(told: Told) -> None:
 def _client(told: Told, points: Points) -> KazooClient:
     retry = {"max_tries": -1, "delay": 0.1, "max_delay": 1.0}
     client = PointedClient(points, hosts=told.zookeeper, timeout=SESSION, connection_retry=retry)
-    assert client.start_async().wait(SESSION)
+    assert client.start_async().wait(DEADLINE)
     session, password = client.client_id
     told.file("session").write_text(json.dumps([session, password.hex()]))
     return client

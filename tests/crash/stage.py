@@ -124,7 +124,7 @@ class Stage:
         """End the session of a process that is known to be dead, as a supervisor may."""
         session, password = json.loads(self.told(name).file("session").read_text())
         ghost = KazooClient(self.zookeeper, client_id=(session, bytes.fromhex(password)))
-        ghost.start(10)
+        ghost.start(60)
         disconnect(ghost)
 
     def children(self, path: str) -> list[str]:

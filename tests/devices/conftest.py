@@ -24,7 +24,8 @@ from tests.unit.fencing.climbing import Climbing
 
 PACKAGES = "fence-agents openipmi ipmitool ceph-mon ceph-common openssh-server libvirt-daemon-system qemu-system-x86"
 """Debian packages; sushy-tools is Python's."""
-PASSWORD = "Dev1ces-S3cret"
+PASSWORD = f"Dev1ces-{os.getpid()}"
+"""Of these tests alone: those that look at all processes for it must not meet those of another run (IPMI takes 16)."""
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "fencing"
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 

@@ -94,7 +94,7 @@ class Bmc(Device):
 
 
 def rung(
-    port: int, *, secret: str = "DEVICES_PASSWORD", more: str = "", timeout: str = "20s", options: str = ""
+    port: int, *, secret: str = "DEVICES_PASSWORD", more: str = "", timeout: str = "60s", options: str = ""
 ) -> str:
     """Return a rung of fence_ipmilan for the BMC at *port*, as it stands in a ladder."""
     return (

@@ -23,8 +23,8 @@ class Daemon:
             )
 
     def wait_for(self, ready: Callable[[], object]) -> None:
-        """Return when *ready* holds; fail with what the daemon said when it ends before that, or in 60 s does not."""
-        came = until(lambda: self._process.poll() is not None or ready(), 60.0)
+        """Return when *ready* holds; fail with what the daemon said when it ends before that, or in 120 s does not."""
+        came = until(lambda: self._process.poll() is not None or ready(), 120.0)
         if not came or self._process.poll() is not None:
             self.stop()
             raise AssertionError(f"it does not come up: {self.log.read_text(errors='replace')[-2000:]}")

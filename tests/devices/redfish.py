@@ -82,6 +82,6 @@ def rung(port: int, *, secret: str = "DEVICES_PASSWORD", more: str = "", options
         f"      - agent: fence_redfish\n"
         f'        options: {{ip: 127.0.0.1, ipport: "{port}", username: {USER}{options}}}\n'
         f"        secrets: {{password: {{env: {secret}}}}}\n"
-        f"        timeout: 30s\n"
+        f"        timeout: 90s\n"
         f"{more}"
     )

@@ -47,6 +47,6 @@ def test_a_host_whose_crash_kernel_sends_is_dumping(tmp_path: Path) -> None:
 def test_the_message_of_another_host_says_nothing_of_this_one(tmp_path: Path) -> None:
     port = free_port(socket.SOCK_DGRAM)
     with sending(port):
-        answer = asked(port, tmp_path, "127.0.0.9", wait=3.0)
+        answer = asked(port, tmp_path, "127.0.0.9", wait=5.0)
     assert (answer.dumping, answer.final) == (None, True)
     assert (tmp_path / "heard" / "127.0.0.1").exists(), "it was heard, and noted for whoever asks about that host"

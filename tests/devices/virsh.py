@@ -119,7 +119,7 @@ def rung(
         f" ssh_path: {machine.folder}/ssh{options}}}\n"
         f"{secrets}"
         f'        plug: "{plug}"\n'
-        f"        timeout: 30s\n"
+        f"        timeout: 90s\n"
         f"        times: {times}\n"
         f"{more}"
     )

@@ -102,7 +102,7 @@ class Guest:
         connection.defineXML(xml).create()
         connection.close()
         self.serial = guest.Serial(path)
-        assert not wait or until(self.serial.is_ready, 90), "the guest does not boot"
+        assert not wait or until(self.serial.is_ready, 180), "the guest does not boot"
 
     def kill(self) -> None:
         os.kill(self.hypervisor.qemu(self.name), signal.SIGKILL)
@@ -162,7 +162,7 @@ class Ear:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self.process:
             self.process.send_signal(number)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def cost(self) -> str:

@@ -115,7 +115,7 @@ class Serial:
     def __init__(self, path: Path) -> None:
         self._seen = b""
         self._socket = socket.socket(socket.AF_UNIX)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             try:
                 self._socket.connect(str(path))

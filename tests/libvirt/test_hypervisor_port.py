@@ -12,7 +12,7 @@ from tests.libvirt import guest
 from tests.libvirt.conftest import HOST, Guest
 from tests.libvirt.hypervisor import Hypervisor
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 READY = 60.0
 
 

@@ -66,7 +66,7 @@ def test_an_aborted_migration_is_no_crash_at_either_end_and_a_death_there_later_
         far_ear.wait_for("it was started")
         with server.domain() as again:
             again.abortJob()
-        journey.join(30)
+        journey.join(60)
         assert errors
         assert "cancel" in errors[0]
         far_ear.wait_for("a live migration to this host failed")

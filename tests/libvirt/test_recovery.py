@@ -24,7 +24,7 @@ def handled(ear: Ear) -> list[Handled]:
     return [decode(Handled, ear.client.get(f"/handled/{name}")[0]) for name in names]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_killed_server_is_restarted_and_one_that_its_owner_ended_is_left_alone(
     ear: Ear, guests: Callable[[str], Guest]
 ) -> None:

@@ -37,8 +37,8 @@ PORT = 2181
 MONITOR = 5
 """Seconds: interval and time-out of the remotes' connections."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_COMMAND_LIMIT = 40.0
-_UP_LIMIT = 90.0
+_COMMAND_LIMIT = 120.0
+_UP_LIMIT = 180.0
 
 
 class ClusterMissingError(Exception):
@@ -213,7 +213,7 @@ class Cluster:
         """Return the process id of the host's init: the only child of its unshare."""
         pid = self._hosts[host].pid
         children = Path(f"/proc/{pid}/task/{pid}/children")
-        until(lambda: children.exists() and children.read_text().split(), 5.0)
+        until(lambda: children.exists() and children.read_text().split())
         found = children.read_text().split() if children.exists() else []
         return int(found[0]) if found else 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 CLONE_NEWNET = 0x40000000
-_LIMIT = 15.0
+_LIMIT = 60.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 T = TypeVar("T")
@@ -107,6 +107,7 @@ def _accept(listener: socket.socket, target: tuple[str, int]) -> None:
             except OSError:
                 client.close()
                 continue
+            server.settimeout(None)  # a session may be silent for longer than it takes to connect
             threading.Thread(target=_join, args=(client, server), daemon=True).start()
 
 

@@ -78,7 +78,8 @@ class Stage:
     def connect(self) -> str:
         """Write the agent's settings on every full node, install the alert with our own command; return its words."""
         lines = f"MEDEVAC_ZOOKEEPER={self.recipient}\nMEDEVAC_SPOOL=/run/medevac/spool\nMEDEVAC_LOG=/run/medevac/log\n"
-        lines += "MEDEVAC_NOVA_COMPUTE=service\n"
+        # Nobody replays what the agent has to leave in its spool: no copy may be missed because the machine is busy.
+        lines += "MEDEVAC_NOVA_COMPUTE=service\nMEDEVAC_TIMEOUT=25\n"
         for node in NODES:
             shutil.rmtree(self.cluster.folder / node / "medevac" / "spool" / "failures", ignore_errors=True)
             (self.cluster.folder / node / "medevac" / "alert.conf").write_text(lines)

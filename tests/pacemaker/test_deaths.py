@@ -17,12 +17,12 @@ from tests.pacemaker.cluster import MONITOR, Cluster, slowly_until
 from tests.pacemaker.service import AGENT, DIE, UNSTARTABLE
 from tests.pacemaker.stage import BIN, CONFIGURATION, Stage
 
-pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(900)]
 
 OFF, BACK = "compute1", "compute2"
 """The host whose fence device leaves it off, and the one that comes back."""
-SILENT = 2 * MONITOR + 15.0
-"""Seconds within which a silent death is fenced here, on a busy machine."""
+SILENT = 2 * MONITOR + 80.0
+"""Seconds within which a silent death is fenced here, on a busy machine (12 on an idle one)."""
 
 
 def one_incident(stage: Stage, host: str) -> None:
@@ -37,7 +37,7 @@ def test_a_killed_remote_is_one_incident_of_three_copies_and_a_conductor_brings_
     with stage.site.world.settled() as world:
         machines.power_off(world, OFF)
     cluster.kill(OFF, "pacemaker-remot")
-    assert until(stage.site.recovered, 60), stage.site.journals()
+    assert until(stage.site.recovered, 120), stage.site.journals()
     assert not stage.site.cloud.servers_on(OFF), stage.site.journals()
     assert stage.wait_for(EventKind.HOST_FENCED, OFF, 60, copies=3)
     stage.settle(3)
@@ -66,7 +66,7 @@ def test_a_fencing_that_fails_opens_an_incident_and_a_later_success_joins_it(sta
     cluster.bmc.refusing.add(OFF)
     cluster.kill(OFF, "pacemaker-remot")
     assert stage.wait_for(EventKind.HOST_FENCING_FAILED, OFF, SILENT)
-    assert until(stage.incidents, 10)
+    assert until(stage.incidents)
     (incident,) = stage.incidents()
     assert incident.evidence is None
     stage.settle(3)
@@ -83,7 +83,7 @@ def test_a_fencing_that_hangs_is_told_as_failed_and_is_one_incident(stage: Stage
     stage.begin(f"kill -9 of pacemaker-remoted on {OFF} while its BMC hangs")
     cluster.bmc.hanging.add(OFF)
     cluster.kill(OFF, "pacemaker-remot")
-    assert stage.wait_for(EventKind.HOST_FENCING_FAILED, OFF, SILENT + 20)
+    assert stage.wait_for(EventKind.HOST_FENCING_FAILED, OFF, SILENT)
     failed = stage.arrivals(EventKind.HOST_FENCING_FAILED)[0].handled.event
     assert "Timed Out" in failed.facts["result"]
     cluster.bmc.hanging.clear()
@@ -96,7 +96,7 @@ def test_two_fencings_of_one_death_are_one_incident(stage: Stage, cluster: Clust
     stage.begin(f"plug of {BACK} pulled; we ask for its fencing, and a second fencing powers it on again")
     cluster.off(BACK)
     cluster.done("node1", "stonith_admin", "--fence", BACK, "--tag", "medevac")
-    assert stage.wait_for(EventKind.HOST_FENCED, BACK, 10, copies=3)
+    assert stage.wait_for(EventKind.HOST_FENCED, BACK, 60, copies=3)
     cluster.done("node2", "stonith_admin", "--reboot", BACK)
     assert slowly_until(lambda: len(references(stage)) == 2, SILENT)
     assert stage.wait_until_told(EventKind.HOST_MEMBER, BACK, 60)  # no conductor ends the recovery it waits for
@@ -191,7 +191,7 @@ def test_a_service_that_cannot_be_started_is_told_and_is_an_incident(stage: Stag
     try:
         cluster.done(OFF, "sh", "-c", DIE)
         assert stage.wait_for(EventKind.NOVA_COMPUTE_DOWN, OFF, 90)
-        assert until(stage.incidents, 60)
+        assert until(stage.incidents, 90)
     finally:
         cluster.done(OFF, "umount", AGENT)
     (incident,) = stage.incidents()

@@ -26,7 +26,7 @@ from medevac.workers.worker import SystemClock
 from tests.fixtures.waiting import until
 from tests.pacemaker.cluster import HOST, Cluster, slowly_until
 
-pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(900)]
 
 OFF, BACK = "compute1", "compute2"
 """The host whose fence device leaves it off, and the one that comes back."""

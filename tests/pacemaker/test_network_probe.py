@@ -22,7 +22,7 @@ from tests.fixtures.waiting import until
 from tests.pacemaker.cluster import ClusterMissingError, require_installed
 from tests.pacemaker.network import Network
 
-pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(600)]
 
 HERE, FIRST, SECOND = "here", "first", "second"
 ADDRESSES = {HERE: "10.98.0.1", FIRST: "10.98.0.2", SECOND: "10.98.0.3"}

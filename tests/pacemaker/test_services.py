@@ -12,7 +12,7 @@ from tests.contract.services import test_services as contract
 from tests.fixtures.waiting import until
 from tests.pacemaker.cluster import Cluster, slowly_until
 
-pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real_pacemaker, pytest.mark.timeout(900)]
 
 STATE = "/run/Dummy-service.state"
 """What the agent ocf:pacemaker:Dummy makes when it starts, and looks for in its monitor."""

@@ -52,7 +52,7 @@ def told(seed: str, played: Played) -> str:
     return "\n".join([f"MEDEVAC_SEED={seed} plays it again", *played.violations, *played.timeline])
 
 
-@pytest.mark.timeout(0 if ASKED else 300)
+@pytest.mark.timeout(0 if ASKED else 900)  # the time of the processor is what is limited
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_goes_wrong_no_rule_is_broken(part: int) -> None:
     begun = time.process_time()

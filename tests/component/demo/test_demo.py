@@ -20,7 +20,7 @@ from tests.fixtures.services import require
 from tests.fixtures.waiting import until
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-SMALL = ("--servers", "12", "--evacuate-seconds", "0.6", "--session-timeout", "2")
+SMALL = ("--servers", "12", "--evacuate-seconds", "0.6", "--session-timeout", "8")
 DEADLINE = 90.0
 
 

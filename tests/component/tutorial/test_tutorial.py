@@ -29,7 +29,7 @@ DEADLINE = 120.0
 LINES_OF_THE_PAGE = 7
 """Commands with output that the page shows, at least."""
 RUN = """#!/usr/bin/env bash
-exec {medevac} "$@" --servers 12 --evacuate-seconds 0.6 --session-timeout 2 --no-kill
+exec {medevac} "$@" --servers 12 --evacuate-seconds 0.6 --session-timeout 8 --no-kill
 """
 """In the place of ./run, which would install a virtual environment first; the demo as it is has a test of its own."""
 
@@ -165,7 +165,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_tutorial_can_be_followed_word_for_word(reader: Reader) -> None:
     for block in blocks():
         reader.follow(block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,9 +37,18 @@ class SandboxStage:
     host = HOST
 
     def __init__(
-        self, running: RunningCloud, fencer: Fencer, source: str = "agent:", *, remembers: bool = False
+        self,
+        running: RunningCloud,
+        fencer: Fencer,
+        source: str = "agent:",
+        *,
+        remembers: bool = False,
+        impatient: Fencer | None = None,
     ) -> None:
+        """Use *fencer*; where the controller is to hang, *impatient*, if there is one."""
         self.fencer = fencer
+        self._patient = fencer
+        self._impatient = impatient or fencer
         self.source = source
         self.remembers = remembers
         self._running = running
@@ -49,6 +59,7 @@ class SandboxStage:
 
     def behave(self, mode: str) -> None:
         self._running.site.bmc(HOST, mode)
+        self.fencer = self._impatient if mode == "hang" else self._patient
 
     def orders(self) -> int:
         counts = self._running.site.power_commands().get(HOST, {})
@@ -64,9 +75,10 @@ def _agent() -> Iterator[Stage]:
             hosts=HOSTS,
             options={"ip": "127.0.0.1", "ipport": str(running.addresses.bmc_port), "username": "root"},
             secret_options={"password": "env:CONTRACT_BMC_PASSWORD"},
-            timeout=3.0,
+            timeout=60.0,
         )
-        yield SandboxStage(running, _alone(AgentMeans(device)))
+        impatient = replace(device, timeout=3.0)
+        yield SandboxStage(running, _alone(AgentMeans(device)), impatient=_alone(AgentMeans(impatient)))
 
 
 @contextmanager
@@ -78,7 +90,7 @@ def _fake() -> Iterator[Stage]:
 @contextmanager
 def _command() -> Iterator[Stage]:
     with _programs() as (running, folder):
-        program = Program(str(folder / "command"), timeout=5.0)
+        program = Program(str(folder / "command"), timeout=60.0)
         yield SandboxStage(running, _alone(CommandMeans(HOSTS, program)), "command:command")
 
 

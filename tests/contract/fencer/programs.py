@@ -18,7 +18,7 @@ PORT, PASSWORD = {port}, {password!r}
 
 def bmc(action, plug):
     with socket.create_connection(("127.0.0.1", PORT), 5) as connection:
-        connection.settimeout(1.5)
+        connection.settimeout(2.5)
         connection.sendall(json.dumps(
             {{"action": action, "plug": plug, "user": "root", "password": PASSWORD}}).encode() + b"\\n")
         line = connection.makefile("rb").readline()

@@ -212,6 +212,6 @@ def test_random_stored_policies(plain: dict[str, object]) -> None:
         "parallel",
     ],
 )
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_documents_made_to_hurt(data: bytes) -> None:
     assert_policy_is_read_or_refused(data)

@@ -24,11 +24,11 @@ from medevac.sandbox.site import Plan, SandboxSite
 
 TICK = 0.2
 """Seconds between two looks."""
-OPENING_DEADLINE = 20.0
+OPENING_DEADLINE = 60.0
 """Seconds within which the alerts must have become an incident (1 s on an idle 2-core machine)."""
 DEADLINE = 120.0
 """Seconds after which a recovery counts as stuck (10 s on an idle 2-core machine, with a conductor killed)."""
-SETTLE = 5.0
+SETTLE = 30.0
 """Seconds granted to triage for the last copies of the alerts."""
 
 
