@@ -7,8 +7,10 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import pytest
 
@@ -18,6 +20,7 @@ from medevac.workers.ladders import fencer_of
 from medevac.workers.site import read_site
 from tests.devices.ceph import Monitor
 from tests.devices.ipmi import Bmc
+from tests.devices.process import Device
 from tests.devices.redfish import Emulator
 from tests.fixtures.services import absent
 from tests.unit.fencing.climbing import Climbing
@@ -27,6 +30,7 @@ PACKAGES = "fence-agents openipmi ipmitool ceph-mon ceph-common openssh-server l
 PASSWORD = f"Dev1ces-{os.getpid()}"
 """Of these tests alone: those that look at all processes for it must not meet those of another run (IPMI takes 16)."""
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "fencing"
+Made = TypeVar("Made", bound=Device)
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
@@ -60,25 +64,62 @@ def bmc(tmp_path: Path) -> Iterator[Bmc]:
         yield made
 
 
+class Kept(Generic[Made]):
+    """One device for the tests of a module; a test that is run again gets a new one: its first run has changed it."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        """Start nothing yet."""
+        self._make = make
+        self._context = ExitStack()
+        self._made: Made | None = None
+
+    def of(self, test: pytest.Item) -> Made:
+        """Return the device, which has come up."""
+        if getattr(test, "execution_count", 1) > 1:
+            self.stop()
+        if self._made is None:
+            self._made = self._context.enter_context(self._make())
+        return self._made
+
+    def stop(self) -> None:
+        """End it, if there is one."""
+        self._made = None
+        self._context.close()
+
+
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Return a real Redfish service (sushy-tools' emulator), over TLS with a certificate of its own."""
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[Emulator]]:
+    """Return what keeps a real Redfish service (sushy-tools' emulator), over TLS with a certificate of its own."""
     programs("fence_redfish", "openssl")
-    folder = tmp_path_factory.mktemp("redfish")
-    try:
-        made = Emulator(folder, free_port(socket.SOCK_STREAM), PASSWORD)
-    except ModuleNotFoundError as error:
-        absent("sushy-tools", f"pip install sushy-tools ({error})")
-    with made:
-        yield made
+
+    def make() -> Emulator:
+        try:
+            return Emulator(tmp_path_factory.mktemp("redfish"), free_port(socket.SOCK_STREAM), PASSWORD)
+        except ModuleNotFoundError as error:
+            absent("sushy-tools", f"pip install sushy-tools ({error})")
+
+    kept = Kept(make)
+    yield kept
+    kept.stop()
+
+
+@pytest.fixture
+def emulator(emulators: Kept[Emulator], request: pytest.FixtureRequest) -> Emulator:
+    return emulators.of(request.node)
 
 
 @pytest.fixture(scope="module")
-def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitor]:
-    """Return a Ceph cluster of one monitor."""
+def monitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[Monitor]]:
+    """Return what keeps a Ceph cluster of one monitor."""
     programs("ceph", "ceph-mon", "ceph-authtool")
-    with Monitor(tmp_path_factory.mktemp("ceph"), free_port(socket.SOCK_STREAM)) as made:
-        yield made
+    kept = Kept(lambda: Monitor(tmp_path_factory.mktemp("ceph"), free_port(socket.SOCK_STREAM)))
+    yield kept
+    kept.stop()
+
+
+@pytest.fixture
+def ceph(monitors: Kept[Monitor], request: pytest.FixtureRequest) -> Monitor:
+    return monitors.of(request.node)
 
 
 def free_port(kind: socket.SocketKind) -> int:

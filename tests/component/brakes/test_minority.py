@@ -21,6 +21,8 @@ from tests.fixtures.waiting import until
 pytestmark = pytest.mark.slow
 
 HOST = "az1-c1"
+PATIENCE = 90.0
+"""Seconds; a look that meets no leader takes ten of them."""
 
 
 def test_with_zookeepers_minority_nothing_begins_and_all_of_it_goes_on_with_the_majority(tmp_path: Path) -> None:
@@ -50,8 +52,8 @@ def test_with_zookeepers_minority_nothing_begins_and_all_of_it_goes_on_with_the_
 
         for server in ensemble.servers[:2]:
             server.launch()
-        assert until(lambda: bool(client.connected))
-        assert until(lambda: _settled(yard))
+        assert until(lambda: bool(client.connected), PATIENCE)
+        assert until(lambda: _settled(yard), PATIENCE)
         with yard.conducting():
             assert yard.over(HOST).state is IncidentState.RECOVERED
         assert not world.hosts[HOST].powered
