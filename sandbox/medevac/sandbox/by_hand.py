@@ -22,8 +22,11 @@ def evacuate(world: World, cloud: Cloud, clock: FakeClock, host: str, at_once: i
     if service is None:
         raise LookupError(host)
     cloud.take_out(service, "by hand")
-    while left := cloud.servers_on(host):
+    while True:
         busy = {record.server_id for record in cloud.evacuations_under_way()}
+        left = cloud.servers_on(host)
+        if not left:
+            return
         for server in [server for server in left if server.id not in busy][: at_once - len(busy)]:
             cloud.evacuate(server.id)
         clock.wait(LOOK)
