@@ -36,7 +36,7 @@ from medevac.sandbox.zookeeper import ZookeeperServer, require_installed
 from medevac.workers.zookeeper import bounded, connect, disconnect
 
 CHROOT = "/medevac"
-READY_DEADLINE = 40.0
+READY_DEADLINE = 90.0
 """Seconds within which all processes are ready (3 s on an idle 2-core machine)."""
 BUILT_A_SECOND = 200
 """Servers that the simulated cloud builds in a second at the least (3,000 on an idle machine)."""

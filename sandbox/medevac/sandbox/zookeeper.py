@@ -25,7 +25,7 @@ from medevac.sandbox.freezing import freeze
 
 JARS = Path("/usr/share/java")
 INSTALL = "apt-get install -y --no-install-recommends zookeeper default-jre-headless"
-START_DEADLINE = 30.0
+START_DEADLINE = 60.0
 """Seconds within which a server answers after its start (0.25 s on an idle 2-core machine)."""
 STOP_DEADLINE = 10.0
 PORT_ATTEMPTS = 3

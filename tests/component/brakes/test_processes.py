@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 HOST = "compute-1"
 INCIDENT = f"host.down:{HOST}:1"
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def site() -> Iterator[SandboxSite]:
     hosts = tuple(HostSpec(f"compute-{n}", zone="az1") for n in range(1, 5))
     servers = tuple(ServerSpec(f"server-{n}", HOST) for n in range(3))
     cloud = Settings(evacuate_seconds=0.3, rpc_seconds=0.0)
-    plan = Plan(SiteSpec(hosts, servers), cloud, conductors=1, triages=1, session_timeout=2.0, brakes={"least": 3})
+    plan = Plan(SiteSpec(hosts, servers), cloud, conductors=1, triages=1, brakes={"least": 3})
     with require("ZooKeeper", ZookeeperMissingError), SandboxSite(plan) as running:
         yield running
 

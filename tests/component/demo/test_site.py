@@ -22,7 +22,7 @@ LOOKS = 30
 
 @pytest.fixture(scope="module")
 def keeper() -> Iterator[SharedSite]:
-    with shared(Plan(cloud=SPEC, conductors=1, triages=1, session_timeout=2.0)) as keeper:
+    with shared(Plan(cloud=SPEC, conductors=1, triages=1)) as keeper:
         yield keeper
 
 

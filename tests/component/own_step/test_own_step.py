@@ -74,7 +74,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Without isolation it is built by the hatchling that built medevac, if that is here; else pip fetches one.
     isolation = ["--no-build-isolation"] if _importable("hatchling") else []
     done = subprocess.run(
-        [*pip, *isolation, "--target", folder, PACKAGE], capture_output=True, text=True, timeout=110, check=False
+        [*pip, *isolation, "--target", folder, PACKAGE], capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
     return folder

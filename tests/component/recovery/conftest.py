@@ -14,7 +14,8 @@ from tests.fixtures.sites import SharedSite, shared
 VICTIMS = ("copied", "killed", "frozen")
 SERVERS = 6
 PARALLEL = 2
-SESSION = 1.5
+SESSION = 4.0
+"""Seconds: a machine that stands still for two of them takes no claim from a conductor that is well."""
 POLICY = f"""
 policy: everyone
 match: everyone

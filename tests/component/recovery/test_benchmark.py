@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).parents[3] / "benchmarks" / "recovery.py"
 def test_a_quick_run_of_the_benchmark_prints_its_figures() -> None:
     with require("ZooKeeper", ZookeeperMissingError):
         require_installed()
-    done = subprocess.run([sys.executable, SCRIPT, "--quick"], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run([sys.executable, SCRIPT, "--quick"], capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["event_to_fence_ms"]["events"] == 3

@@ -21,7 +21,7 @@ from medevac.workers import incidents
 from medevac.workers.zookeeper import bounded
 from tests.fixtures.sites import SharedSite, shared
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 HOST = "manned"
 
 pytestmark = pytest.mark.slow

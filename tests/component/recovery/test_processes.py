@@ -23,7 +23,7 @@ from medevac.workers import incidents
 from medevac.workers.zookeeper import bounded
 from tests.component.recovery.conftest import PARALLEL, SERVERS
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 pytestmark = pytest.mark.slow
 

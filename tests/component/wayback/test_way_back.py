@@ -21,7 +21,7 @@ from medevac.workers.openstack.nova import NovaCloud
 from medevac.workers.zookeeper import bounded
 from tests.component.wayback.conftest import SERVERS
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ ONE_HOST = SiteSpec(hosts=(HostSpec("compute-1"),))
 
 @pytest.fixture
 def site() -> Iterator[SandboxSite]:
-    with require("ZooKeeper"), SandboxSite(Plan(ONE_HOST, conductors=1, triages=1, session_timeout=2.0)) as running:
+    with require("ZooKeeper"), SandboxSite(Plan(ONE_HOST, conductors=1, triages=1)) as running:
         yield running
 
 
