@@ -21,7 +21,7 @@ class Wire:
             "identity": {"methods": ["password"], "password": {"user": user}},
             "scope": {"project": {"name": "admin", "domain": domain}},
         }
-        self.login = self.http.post(f"{self._url}/identity/v3/auth/tokens", json={"auth": auth}, timeout=10)
+        self.login = self.http.post(f"{self._url}/identity/v3/auth/tokens", json={"auth": auth}, timeout=60)
         self.http.headers["X-Auth-Token"] = self.login.headers.get("X-Subject-Token", "")
 
     def __enter__(self) -> Self:

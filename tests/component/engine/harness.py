@@ -73,7 +73,7 @@ def conducting(kind: str, hosts: str, *, session: float = 10.0, **options: Any) 
         running.thread.start()
         yield running
         conductor.stop()
-        running.thread.join(20)
+        running.thread.join(60)
         conductor.close()
         assert not running.thread.is_alive()
 

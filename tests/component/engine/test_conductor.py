@@ -99,7 +99,7 @@ def test_a_held_job_is_not_claimed_until_it_is_released(zk: KazooClient, zk_host
 
     with conducting("ours", zk_hosts, may_claim=may_claim) as running:
         post(zk, "job", {"name": "a"})
-        assert asked.wait(10)
+        assert asked.wait(30)
         post(zk, "other", {"name": "b"})
         assert until(lambda: ran(events) == ["b"])
         held.clear()
@@ -169,7 +169,7 @@ def test_stopping_ends_the_running_step_and_another_conductor_goes_on_with_the_n
         assert until(lambda: ran(events) == ["a"])
         first.conductor.stop()
         gate.touch()
-        first.thread.join(10)
+        first.thread.join(60)
         assert not first.thread.is_alive()
         assert len(zk.get_children(layout.BOARD)) == 1
         with conducting("ours", zk_hosts):

@@ -28,7 +28,7 @@ def run_after_a_lost_answer(kind: str, trap: bytes, zookeeper: ZookeeperServer, 
         proxy.trap = trap
         post(zk, "job", {"name": "a"})
         assert until(proxy.sprung.is_set)
-        ended = until(lambda: zk.get_children(layout.BOARD) == [], STUCK if kind == "stock" else 15)
+        ended = until(lambda: zk.get_children(layout.BOARD) == [], STUCK if kind == "stock" else 30)
         # Stuck: job and lock are there, and the session of the lock lives.
         assert ended or len(zk.get_children(layout.BOARD)) == 2
         return ended

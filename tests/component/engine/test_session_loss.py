@@ -24,7 +24,7 @@ def test_ours_ends_itself_and_touches_the_job_no_more(zk: KazooClient, zk_hosts:
         expire(first.client)
         assert until(lambda: first.conductor.lost)
         gate.touch()
-        first.thread.join(10)
+        first.thread.join(60)
         assert not first.thread.is_alive()
         assert (executions(events, "a"), executions(events, "b")) == (1, 0)
         assert len(zk.get_children(layout.BOARD)) == 1

@@ -86,7 +86,7 @@ def watched(rack: Rack, outbox: Outbox, memory: Path | None = None) -> Iterator[
         yield guests
     finally:
         ended.set()
-        thread.join(10)
+        thread.join(60)
 
 
 def stored(zk: KazooClient) -> list[Event]:
