@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from medevac.flows.crowding import Level, Levels, doubt, limited
 from medevac.flows.learnt import Learnt
-from medevac.flows.throttle import REMEMBERED, Throttle
+from medevac.flows.throttle import Throttle
 
 SHORTEST = 0.5
 """Seconds that one took whose acceptance and end were in the same second."""
@@ -29,6 +29,9 @@ ROUNDING = 0.5
 """Of numbers under way."""
 DOUBT = 0.1
 """The part of the time that may be lost by the number that seems best, as far as others may be."""
+WEIGHED = 7.0
+"""Ends that all count for at most where it is asked how sure they are: no curve is quite right, and where few numbers
+were seen, many curves fit nearly as well."""
 FAILED = 0.05
 """The part of the evacuations that may have failed: what more of them cost a recovery, their times do not tell."""
 
@@ -74,7 +77,7 @@ def _is_sure(found: Sequence[Level], best: int) -> bool:
     """Tell whether *best* at once, or more, were seen, and little speaks for another number."""
     seen = max(level.average for level in found if level.arrived)
     failed = sum(level.failed for level in found) / sum(level.ends for level in found)
-    return best <= seen + ROUNDING and failed <= FAILED and doubt(limited(found, REMEMBERED), best, MOST) <= DOUBT
+    return best <= seen + ROUNDING and failed <= FAILED and doubt(limited(found, WEIGHED), best, MOST) <= DOUBT
 
 
 def levels(past: Iterable[Past], since: float = -math.inf) -> tuple[Level, ...]:

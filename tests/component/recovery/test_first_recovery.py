@@ -30,8 +30,8 @@ def test_where_hosts_were_evacuated_in_different_ways_the_first_recovery_is_shor
     clouds: dict[str, dict[str, Any]],
 ) -> None:
     for name, pasts in clouds.items():
-        assert pasts["1, then 3, then all"]["best"] == 1, name
-        assert pasts["1, then 3, then all"]["to without"] < 1, name
+        assert pasts["1, then 5"]["best"] == 1, name
+        assert pasts["1, then 5"]["to without"] < 1, name
 
 
 def test_what_is_believed_costs_no_first_recovery_much_and_is_worth_it_on_average(
