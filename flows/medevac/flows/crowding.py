@@ -13,8 +13,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-POWERS = (0.5, 1.0, 1.2, 1.5)
-"""1: more at once are neither faster nor slower; 1.3 is what we measured of a real Nova."""
+from medevac.flows.failing import Ends, costs
+
+POWERS = (0.6, 0.9, 1.2, 1.5)
+"""With 1, more at once would be neither faster nor slower; 1.3 is what we measured of a real Nova."""
+FADED = 0.9
+"""What is left of a level when another recovery has not seen it..."""
+FORGOTTEN = 0.2
+"""... and the ends below which it is gone."""
 STEP = 1.4
 """From one number of the grid to the next: between them little is lost."""
 SPREAD = 0.25
@@ -25,10 +31,6 @@ KEPT = 4.0
 """Times that a level's mean stands on: older ones are forgotten, so that a change of the cloud is seen."""
 ENDS = 12.0
 """Ends that a level's share of failures stands on."""
-FAILS = {False: 0.1, True: 0.4}
-"""How many may fail by themselves, and how many where they are too many at once (no valid host, time-outs)."""
-REPEATED = 4.0
-"""Servers that could have been brought back for each that fails: it waits, is looked at, and is asked for again."""
 TASTE = 0.03
 """What more at once has to win to be worth it: fewer disturb others less."""
 EXACT = 16
@@ -75,8 +77,8 @@ class Level:
 
     @property
     def crowd(self) -> float:
-        """Return the logarithm of how many may have made it fail: also those count that were asked for right after."""
-        return math.log(max(self.beside, self.average))
+        """Return how many may have made it fail: also those count that were asked for right after."""
+        return max(self.beside, self.average)
 
     def trusted(self, part: float) -> Level:
         """Return the level as if it stood on *part* of what it does."""
@@ -152,26 +154,27 @@ def _place(beside: float, average: float) -> tuple[int, int]:
 
 
 def merged(earlier: Sequence[Level], later: Sequence[Level]) -> tuple[Level, ...]:
-    """Return what is known after all: *earlier* times count as far as *later* ones tell how they compare.
+    """Return what is known after all: *earlier* times as *later* ones tell how they compare, where both were seen.
 
     Servers of one host may take longer than those of another, which says nothing about how they crowd each other.
+    What was not seen again fades, and is not gone: who always asks for one at a time knows why.
     """
     if not later:
         return tuple(earlier)
     found = {_place(level.beside, level.average): level for level in earlier}
     new = {_place(level.beside, level.average): level for level in later}
     shared = [math.log(new[n].seconds / found[n].seconds) for n in new if n in found and _timed(new[n], found[n])]
-    if not shared:
-        return tuple(later)
-    factor = math.exp(sum(shared) / len(shared))
-    kept = {place: replace(level, seconds=level.seconds * factor) for place, level in found.items()}
+    factor = math.exp(sum(shared) / len(shared)) if shared else 1.0
+    faded = {place: replace(level, seconds=level.seconds * factor).trusted(FADED) for place, level in found.items()}
+    kept = {place: level for place, level in faded.items() if level.ends > FORGOTTEN}
     return tuple(level for _, level in sorted({**kept, **new}.items()))
 
 
 def limited(levels: Sequence[Level], most: float) -> tuple[Level, ...]:
-    """Return *levels* as if all of them stood on *most* ends at most."""
-    ends = sum(level.ends for level in levels)
-    return tuple(level.trusted(min(most / ends, 1.0)) for level in levels) if ends else ()
+    """Return *levels* as if all of them stood on *most* ends at most, none of which hides the others by its number."""
+    ends = sum(min(level.ends, KEPT) for level in levels)
+    part = min(most / ends, 1.0) if ends else 1.0
+    return tuple(level.trusted(part * min(level.ends, KEPT) / level.ends) for level in levels if level.ends)
 
 
 def best(groups: Sequence[Sequence[Level]], most: int, idle: float = 0.0) -> int:
@@ -185,13 +188,11 @@ def best(groups: Sequence[Sequence[Level]], most: int, idle: float = 0.0) -> int
     believed = _believed(groups, curves)
     whole = next((times for group in reversed(groups) if (times := _times(group))), [])
     losses = [_losses(numbers, curve, _in_times_of_one(idle, whole, curve)) for curve in curves]
-    fails = any(level.failed for group in groups for level in group)
-    failing = [part * _failing(groups, curve) if fails else 0.0 for part, curve in zip(believed, curves, strict=True)]
+    failing = costs([Ends(level.crowd, level.arrived, level.failed) for group in groups for level in group], numbers)
 
     def lost(index: int) -> float:
-        here = math.log(numbers[index])
-        failed = sum(cost for cost, curve in zip(failing, curves, strict=True) if here > curve.limit)
-        return sum(part * each[index] for part, each in zip(believed, losses, strict=True)) + failed + TASTE * here
+        crowding = sum(part * each[index] for part, each in zip(believed, losses, strict=True)) / sum(believed)
+        return crowding + failing[index] + TASTE * math.log(numbers[index])
 
     return numbers[min(range(len(numbers)), key=lost)]
 
@@ -240,9 +241,8 @@ def _in_times_of_one(idle: float, times: Sequence[tuple[float, float, float, flo
 
 def _believed(groups: Sequence[Sequence[Level]], curves: Sequence[_Curve]) -> list[float]:
     """Return how much each curve is believed, the best one fully."""
-    ends = [level for group in groups for level in group if level.failed]
     kinds = [times for group in groups if (times := _times(group))]
-    found = [sum(_fit(times, curve) for times in kinds) + _ends(ends, curve) for curve in curves]
+    found = [sum(_fit(times, curve) for times in kinds) for curve in curves]
     found[-1] += math.log(len(curves) / 25)  # one of so many would be overlooked, and it is the most frequent one
     greatest = max(found)
     return [math.exp(each - greatest) for each in found]
@@ -273,27 +273,8 @@ def _times(levels: Sequence[Level]) -> list[tuple[float, float, float, float]]:
     ]
 
 
-def _ends(levels: Sequence[Level], curve: _Curve) -> float:
-    """Return the logarithm of how likely the failures of *levels* are; one that was alone got in nobody's way."""
-    found = 0.0
-    for level in levels:
-        share = FAILS[level.crowd > curve.limit]
-        found += level.failed * math.log(share) + level.arrived * math.log(1 - share)
-    return found
-
-
 def _timed(*levels: Level) -> bool:
     return all(level.arrived for level in levels)
-
-
-def _failing(groups: Sequence[Sequence[Level]], curve: _Curve) -> float:
-    """Return what failures cost that come of more than the limit of *curve*: those below come of something else."""
-    shares = {}
-    for crowded in (False, True):
-        levels = [level for group in groups for level in group if (level.crowd > curve.limit) is crowded]
-        ends = sum(level.ends for level in levels)
-        shares[crowded] = sum(level.failed for level in levels) / ends if ends else 0.0
-    return REPEATED * max(shares[True] - shares[False], 0.0)
 
 
 def _weight(level: Level) -> float:

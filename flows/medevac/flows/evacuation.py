@@ -14,6 +14,9 @@ from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns
 
+SPARED = 3
+"""How often a server for which there was no host is asked for again at once, while others are given theirs."""
+
 
 class Wave:
     """The evacuation of one policy's servers from one host."""
@@ -322,14 +325,20 @@ class Wave:
 
     def _retry_or_fail(self, journey: Journey, now: float, reason: str) -> None:
         journey.reason = reason
-        if reason == NO_HOST and self._crowded and not journey.spared:
-            journey.spared = 1  # they took the same hosts in Placement at the same time: a wait would not help
+        if reason == NO_HOST and self._crowded and self._others_found_one_since(journey):
+            journey.spared += 1  # they took the same hosts in Placement at the same time: a wait would not help
         counted = journey.attempts - journey.spared
         if counted > self._limits.retries:
             journey.phase = Phase.FAILED
             return
         journey.phase = Phase.WAITING
         journey.not_before = now + self._limits.wait * counted
+
+    def _others_found_one_since(self, journey: Journey) -> bool:
+        """Tell whether others were given hosts since Nova had none for it the last time, if there was one."""
+        moved = sum(each.arrived or each.phase is Phase.MOVED for each in self._journeys.values())
+        news, journey.moved_then = moved > journey.moved_then, moved
+        return journey.spared < SPARED and (news or not journey.spared)
 
     def _is_overdue(self, journey: Journey, now: float) -> bool:
         asked_at = journey.asked_at if journey.asked_at is not None else now

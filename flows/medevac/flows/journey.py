@@ -79,6 +79,8 @@ class Journey:
         self.closed_at: float | None = None
         self.spared = 0
         """Attempts that do not count: others were in its way."""
+        self.moved_then = 0
+        """How many others had moved when there was no host for it."""
 
     @property
     def over(self) -> bool:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from medevac.flows.crowding import Level, limited
+from medevac.flows.crowding import Level
 
-TRUSTED = 15.0
-"""Ends that all of it counts for at most: what is remembered is where to begin, and soon outvoted."""
 HALVES = 30 * 86400.0
 """Seconds in which what is remembered loses half of its weight."""
 FORGOTTEN = 0.1
@@ -26,10 +24,10 @@ class Learnt:
     """How many at once were thought to be best: for people."""
 
     def believed(self, now: float) -> tuple[Level, ...]:
-        """Return what of it is still believed."""
+        """Return what of it is still believed; how much that counts beside what is seen is the throttle's matter."""
         left = 0.5 ** (max(now - self.at, 0.0) / HALVES)
-        levels = (level.trusted(left) for level in self.levels if _is_sound(level))
-        return limited(tuple(levels), TRUSTED * left) if left >= FORGOTTEN else ()
+        levels = tuple(level.trusted(left) for level in self.levels if _is_sound(level))
+        return levels if left >= FORGOTTEN else ()
 
 
 def _is_sound(level: Level) -> bool:

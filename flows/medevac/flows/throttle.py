@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from medevac.flows.crowding import Level, Levels, best, limited, merged
+from medevac.flows.crowding import Level, Levels, best, level_of, limited, merged
 
 START = 2
 """How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
@@ -27,10 +27,13 @@ REMEMBERED = 15.0
 """As many arrivals as what was known before counts for at first..."""
 FADES = 20.0
 """... and after so many new ones half of it."""
-REST = 10
-"""Arrivals between two tries of a few more or fewer; as many again after one that won nothing."""
-LONGEST = 2
-"""As many times as many at most."""
+REST = 10.0
+"""Arrivals after which a few more or fewer are tried, for each that was seen with so many under way: what is hardly
+known is tried at once, and what is well known seldom..."""
+DOUBTED = 2.0
+"""... where what was seen in earlier recoveries counts as so many at most, since clouds change..."""
+LONGEST = 8.0
+"""... and all of it as so many."""
 ROUNDS = 3
 """It is tried while so many times the best number wait: where there are less, few would win by it."""
 STUCK = 10.0
@@ -74,11 +77,9 @@ class Throttle:
         self._since_try = 0
         self._trying = 0
         self._fewer = False
-        self._patience = 0 if self._before else 1
         self._idle = 0.0
         self._free_since: list[float] = []
         self._best: dict[int, int] = {}
-        self._best_before = 0
 
     @property
     def under_way(self) -> int:
@@ -171,7 +172,6 @@ class Throttle:
 
     def _saw(self, asked: _Asked, *, ended: bool = False) -> None:
         """Note that something is to be concluded, once for all that one look has shown."""
-        self._best_before = self._best.get(self._most, self._best_before)
         self._best = {}
         self._seen = max(self._seen, asked.beside)
         self._least = min(self._least or asked.beside, asked.beside)
@@ -190,21 +190,17 @@ class Throttle:
         return min(self._trying, most) if self._trying else self.best(most)
 
     def _end_try(self) -> None:
-        """Try a few more or fewer from time to time, the less often the more tries have won nothing."""
+        """Try a few more or fewer from time to time, where enough wait for whom it may pay."""
         known = self.best(self._most)
         if self._was_tried(known):
-            self._patience = 1 if known != self._best_before else min(self._patience + 1, LONGEST)
             self._trying = self._since_try = 0
-        elif not self._trying and known < self._most and self._is_time_to_try(known):
+        elif not self._trying and known < self._most and self._waiting >= ROUNDS * known:
             self._trying = self._next_try(known)
 
-    def _is_time_to_try(self, known: int) -> bool:
-        """Tell whether it is, and whether enough wait for whom it may pay.
-
-        What is remembered is doubted once at the beginning, for fewer are tried first, and that costs little.
-        """
-        patience = self._patience if known > 1 else max(self._patience, 1)
-        return self._since_try >= REST * patience and self._waiting >= ROUNDS * known
+    def _is_known(self, number: int) -> bool:
+        """Tell whether so much was seen of *number* at once that it is too early to try it again."""
+        before, now = (_seen(levels, number) for levels in (self._before, self._levels.all))
+        return self._since_try < REST * min(min(before, DOUBTED) + now, LONGEST)
 
     def _was_tried(self, known: int) -> bool:
         """Tell whether what is being tried was seen."""
@@ -213,10 +209,14 @@ class Throttle:
         return self._seen >= self._trying if self._trying > known else self._least <= self._trying
 
     def _next_try(self, known: int) -> int:
-        """Return what to try next: fewer and more by turns."""
+        """Return what to try next, 0 for nothing: fewer and more by turns, unless they are known well enough."""
         step = max(known // PART, 1)
-        self._fewer = known > 1 and not self._fewer
-        return known - step if self._fewer else min(known + step, self._most)
+        numbers = [min(known + step, self._most), known - step]
+        for number in numbers if self._fewer else reversed(numbers):
+            if 0 < number != known and not self._is_known(number):
+                self._fewer = number < known
+                return number
+        return 0
 
     def _pass(self, now: float) -> None:
         self._area += len(self._asked) * max(now - self._looked_at, 0.0)
@@ -225,3 +225,8 @@ class Throttle:
     def _average(self, asked: _Asked, now: float) -> float:
         """Return how many were under way on average since a server was asked for."""
         return max((self._area - asked.area) / max(now - asked.at, 1e-6), 1.0)
+
+
+def _seen(levels: Iterable[Level], number: int) -> float:
+    """Return how many arrived while so many were under way on average."""
+    return sum(level.arrived for level in levels if level_of(level.average) == number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from medevac.flows.evacuation import Wave
+from medevac.flows.evacuation import SPARED, Wave
 from medevac.flows.journey import Limits
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Migration
@@ -90,6 +90,22 @@ def test_who_found_no_host_while_others_were_under_way_is_asked_for_again_at_onc
     two.asked("s0", 12.0)
     two.observe(13.0, [no_host, other, record(3, "s0", "error", ""), record(4, "s0", "error", "")])
     assert results(two)["s0"] == "failed", "the first of the three tries did not count"
+
+
+def test_who_finds_no_host_while_others_are_given_theirs_is_asked_for_again_at_once_a_few_times() -> None:
+    many = wave(9, limits=replace(LIMITS, parallel=9))
+    for number in range(9):
+        many.asked(f"s{number}", 0.0)
+    seen = [record(99, "s8", "running")]
+    for number in range(1, SPARED + 1):
+        seen += [record(number, "s0", "error", ""), record(10 + number, f"s{number}", "done")]
+        many.observe(float(number), seen)
+        assert [server.id for server in many.due(float(number))] == ["s0"]
+        many.asked("s0", float(number))
+    seen += [record(SPARED + 1, "s0", "error", ""), record(20, "s7", "done")]
+    many.observe(10.0, seen)
+    assert many.due(10.0) == ()
+    assert [server.id for server in many.due(10.0 + LIMITS.wait)] == ["s0"]
 
 
 def test_who_found_no_host_though_nobody_was_in_the_way_waits() -> None:
