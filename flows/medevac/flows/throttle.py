@@ -63,6 +63,7 @@ class Throttle:
     def __init__(self, now: float, known: Iterable[Level] = ()) -> None:
         """Begin at *now*, with what is *known* of the cloud."""
         self._before = tuple(known)
+        self._met = level_of(max((level.beside for level in self._before), default=0))
         self._levels = Levels()
         self._taken = Levels()
         self._asked: dict[str, _Asked] = {}
@@ -99,7 +100,7 @@ class Throttle:
         if self._allowed:
             room = min(self._allowed, self._wanted(most))
         else:
-            room = self.best(most) if self._before else START + sum(not asked.timed for asked in self._asked.values())
+            room = min(self.best(most), self._met) if self._before else START + sum(not asked.timed for asked in self._asked.values())
         return min(room + self._stuck(now), most)
 
     def waiting(self, number: int) -> None:
