@@ -100,8 +100,14 @@ class Throttle:
         if self._allowed:
             room = min(self._allowed, self._wanted(most))
         else:
-            room = min(self.best(most), self._met) if self._before else START + sum(not asked.timed for asked in self._asked.values())
+            room = self._first(most)
         return min(room + self._stuck(now), most)
+
+    def _first(self, most: int) -> int:
+        """Return how many may be under way before anything was seen: no more at once than anybody has met."""
+        if self._before:
+            return min(self.best(most), self._met)
+        return START + sum(not asked.timed for asked in self._asked.values())
 
     def waiting(self, number: int) -> None:
         """Note how many servers are still to be asked for."""
