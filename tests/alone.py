@@ -32,14 +32,18 @@ NOBODY = "127.0.0.1:1/medevac"
 
 def run(program: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROGRAMS / program, *arguments], env=environment, capture_output=True, text=True, timeout=30, check=False
+        [PROGRAMS / program, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 
-def alert(folder: Path, zookeeper: str) -> subprocess.CompletedProcess[str]:
-    """Run the agent as Pacemaker did when this alert was captured, for another recipient."""
+def alert(folder: Path, zookeeper: str, patience: str) -> subprocess.CompletedProcess[str]:
+    """Run the agent as Pacemaker did when this alert was captured, for another recipient, with so many seconds."""
     captured = dict(line.split("=", 1) for line in FENCING.read_text().splitlines() if line.startswith("CRM_"))
-    ours = {"MEDEVAC_SPOOL": str(folder / "spool"), "MEDEVAC_LOG": str(folder / "log")}
+    ours = {
+        "MEDEVAC_SPOOL": str(folder / "spool"),
+        "MEDEVAC_LOG": str(folder / "log"),
+        "MEDEVAC_TIMEOUT": patience,
+    }
     return run("medevac-alert", {**captured, **ours, "CRM_alert_recipient": zookeeper, "PATH": os.defpath})
 
 
@@ -56,7 +60,7 @@ def the_wheel_is_what_is_imported(_: Path) -> None:
 
 
 def an_alert_without_zookeeper_is_spooled_for_its_owner_alone(folder: Path) -> None:
-    done = alert(folder, NOBODY)
+    done = alert(folder, NOBODY, "1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
     (path,) = spooled(folder)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -64,11 +68,11 @@ def an_alert_without_zookeeper_is_spooled_for_its_owner_alone(folder: Path) -> N
 
 def an_alert_with_zookeeper_is_stored(folder: Path) -> None:
     with ZookeeperServer() as server:
-        client = KazooClient(server.hosts, timeout=5)
-        client.start(10)
+        client = KazooClient(server.hosts, timeout=30)
+        client.start(60)
         client.ensure_path("/medevac" + layout.EVENTS)
         client.chroot = "/medevac"
-        done = alert(folder, server.hosts + "/medevac")
+        done = alert(folder, server.hosts + "/medevac", "25")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
         (name,) = client.get_children(layout.EVENTS)
         event = decode(Event, client.get(layout.event(name))[0])

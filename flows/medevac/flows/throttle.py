@@ -97,10 +97,7 @@ class Throttle:
         self._most = max(self._most, most)
         if self._seen:
             self._conclude()
-        if self._allowed:
-            room = min(self._allowed, self._wanted(most))
-        else:
-            room = self._first(most)
+        room = min(self._allowed, self._wanted(most)) if self._allowed else self._first(most)
         return min(room + self._stuck(now), most)
 
     def _first(self, most: int) -> int:
