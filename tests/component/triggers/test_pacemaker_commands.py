@@ -51,7 +51,7 @@ def say(folder: Path, command: str, text: str) -> None:
 def medevac(words: Path, *arguments: str, zookeeper: str = "127.0.0.1:1/x") -> tuple[int, str, str]:
     told = {**os.environ, "PATH": str(words), "MEDEVAC_ZOOKEEPER": zookeeper}
     command = [str(BIN / "medevac"), "pacemaker", *arguments]
-    ended = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, env=told, capture_output=True, text=True, timeout=120, check=False)
     return ended.returncode, ended.stdout, ended.stderr
 
 
@@ -177,7 +177,7 @@ def test_a_command_that_fails_is_quoted(words: Path) -> None:
 def configured(words: Path, zk_hosts: str, tmp_path: Path) -> Path:
     """Return the folder of commands of a cluster that has our alert, with its agent's settings in a file."""
     settings = tmp_path / "alert.conf"
-    settings.write_text(f"MEDEVAC_SPOOL={tmp_path}/spool\nMEDEVAC_LOG={tmp_path}/log\n")
+    settings.write_text(f"MEDEVAC_SPOOL={tmp_path}/spool\nMEDEVAC_LOG={tmp_path}/log\nMEDEVAC_TIMEOUT=25\n")
     alerts = f"<alerts>{alert_xml(str(BIN / 'medevac-alert'), zk_hosts, str(settings))}</alerts>"
     configuration = (CAPTURED / "configuration.xml").read_text()
     say(words, "cibadmin", configuration.replace("</configuration>", f"{alerts}</configuration>"))
