@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from medevac.flows.crowding import Level, Levels, best, level_of, limited, merged
+from medevac.flows.crowding import EXACT, Level, Levels, best, level_of, limited, merged
 
 START = 2
 """How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
@@ -63,7 +63,6 @@ class Throttle:
     def __init__(self, now: float, known: Iterable[Level] = ()) -> None:
         """Begin at *now*, with what is *known* of the cloud."""
         self._before = tuple(known)
-        self._met = level_of(max((level.beside for level in self._before), default=0))
         self._levels = Levels()
         self._taken = Levels()
         self._asked: dict[str, _Asked] = {}
@@ -103,7 +102,8 @@ class Throttle:
     def _first(self, most: int) -> int:
         """Return how many may be under way before anything was seen: no more at once than anybody has met."""
         if self._before:
-            return min(self.best(most), self._met)
+            met = max(level.beside for level in self._before)
+            return min(self.best(most), math.ceil(met) if met < EXACT else most)
         return START + sum(not asked.timed for asked in self._asked.values())
 
     def waiting(self, number: int) -> None:
