@@ -64,7 +64,7 @@ def costs(ends: Sequence[Ends], numbers: tuple[int, ...]) -> list[float]:
     """Return the logarithms of what failures cost with each of *numbers* under way, in time for each server."""
     if not any(each.failed for each in ends):
         return [0.0 for _ in numbers]
-    curves = _curves(numbers)
+    curves, ends = _curves(numbers), _together(ends)
     found = [curve.likely(ends) for curve in curves]
     greatest = max(found)
     believed = [math.exp(each - greatest) for each in found]
@@ -80,6 +80,16 @@ def _curves(numbers: tuple[int, ...]) -> tuple[_Curve, ...]:
     """Return all that may be; infinite: a cloud that takes any number."""
     limits = [(float(limit), slope) for limit in numbers[:-1] for slope in SLOPES]
     return tuple(_Curve(least, *each) for least in BY_THEMSELVES for each in (*limits, (math.inf, 0.0)))
+
+
+def _together(ends: Iterable[Ends]) -> list[Ends]:
+    """Return *ends* with those of one number under way in one: there are few numbers, and many curves."""
+    counted: dict[int, Ends] = {}
+    for each in ends:
+        crowd = round(each.crowd)
+        so_far = counted.get(crowd, Ends(crowd, 0.0, 0.0))
+        counted[crowd] = Ends(crowd, so_far.arrived + each.arrived, so_far.failed + each.failed)
+    return list(counted.values())
 
 
 def _again(share: float) -> float:
