@@ -284,8 +284,9 @@ def _corosync(addresses: Sequence[str]) -> str:
         f"  node {{\n    ring0_addr: {address}\n    name: {name}\n    nodeid: {number}\n  }}\n"
         for number, (name, address) in enumerate(zip(NODES, addresses, strict=True), 1)
     ]
+    # A machine that stands still for a second or two must not part the nodes: orders under way would be lost.
     return (
-        "totem {\n  version: 2\n  cluster_name: medevac\n  transport: knet\n  token: 1000\n"
+        "totem {\n  version: 2\n  cluster_name: medevac\n  transport: knet\n  token: 4000\n"
         "  crypto_cipher: none\n  crypto_hash: none\n}\n"
         "quorum {\n  provider: corosync_votequorum\n}\n"
         "logging {\n  to_logfile: no\n  to_syslog: no\n  to_stderr: yes\n}\n"

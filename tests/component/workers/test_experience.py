@@ -30,11 +30,12 @@ def test_a_record_that_cannot_be_read_is_none_and_is_written_over(zk: KazooClien
     assert until(lambda: experience.recall() == KNOWN)
 
 
-def test_a_site_that_has_no_place_for_it_yet_goes_without(zk: KazooClient) -> None:
+def test_what_somebody_has_deleted_is_kept_anew(zk: KazooClient) -> None:
     zk.delete(layout.LEARNT)
     experience = Experience(zk)
-    experience.keep(KNOWN)
     assert experience.recall() is None
+    experience.keep(KNOWN)
+    assert until(lambda: experience.recall() == KNOWN)
 
 
 def test_without_a_session_nothing_is_recalled_and_nothing_raised(zk: KazooClient) -> None:

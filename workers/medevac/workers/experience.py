@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import BadVersionError, KazooException, NoNodeError
@@ -15,6 +16,9 @@ from medevac.flows.learnt import Learnt
 from medevac.workers.zookeeper import bounded
 
 log = logging.getLogger(__name__)
+
+Then = Callable[[IAsyncResult, bytes], None]
+"""What is done with an answer, and with what was sent."""
 
 PATIENCE = 2.0
 """Seconds that the record is waited for: a recovery can begin without it."""
@@ -62,13 +66,22 @@ class Experience:
         return True
 
     def keep(self, learnt: Learnt) -> None:
-        """Keep *learnt*, without waiting for it."""
+        """Keep *learnt*, without waiting for it; also where somebody has deleted what was kept."""
+        self._send(self._client.set_async, encode(learnt), self._set)
+
+    def _set(self, call: IAsyncResult, data: bytes) -> None:
+        if isinstance(call.exception, NoNodeError):
+            self._send(self._client.create_async, data, _created)
+        else:
+            _created(call, data)
+
+    def _send(self, method: Callable[[str, bytes], IAsyncResult], data: bytes, then: Then) -> None:
         try:
-            self._client.set_async(layout.LEARNT, encode(learnt)).rawlink(_noted)
+            method(layout.LEARNT, data).rawlink(lambda call: then(call, data))
         except KazooException as error:
             log.warning("%s is not kept: %s", layout.LEARNT, type(error).__name__)
 
 
-def _noted(call: IAsyncResult) -> None:
+def _created(call: IAsyncResult, _: bytes) -> None:
     if not call.successful():
         log.warning("%s is not kept: %s", layout.LEARNT, type(call.exception).__name__)
