@@ -34,8 +34,8 @@ from medevac.sandbox.fakes import START, FakeClock, FakeCloud, FakeSite
 
 DEAD = "dead"
 FIXED = (1, 2, 4, 8, 16)
-FOLLOWING = 3
-"""Recoveries after the first."""
+RECOVERIES = 6
+"""One host after the other, with what was kept of those before it."""
 PATIENT = Duration(7200)
 """A fixed number that is far too many is to be seen in the figures, and not by a time-out."""
 SHARED = 0.5
@@ -58,6 +58,21 @@ class Cloud:
         """Return the cloud with other chances."""
         later = self.later and replace(self.later, seed=seed)
         return replace(self, settings=replace(self.settings, seed=seed), later=later)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """How often it is measured: each of *seeds* sites recovers so many hosts in turn."""
+
+    seeds: int
+    recoveries: int
+
+    def of(self, cloud: Cloud) -> list[list[Cloud]]:
+        """Return *cloud* with the chances of each recovery, by site."""
+        return [
+            [cloud.seeded(seed + 100 * number) for number in range(self.recoveries)]
+            for seed in range(1, self.seeds + 1)
+        ]
 
 
 ROOMY = CloudSettings()
@@ -114,14 +129,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, nargs="+", default=[10, 50, 200])
     parser.add_argument("--seeds", type=int, default=3, help="runs of each that are averaged")
+    parser.add_argument("--recoveries", type=int, default=RECOVERIES, help="hosts in turn, each with other chances")
+    parser.add_argument("--steady", action="store_true", help="without the clouds that change")
     parser.add_argument(
         "--random", type=int, default=0, help="clouds that are drawn at random, in place of those above"
     )
     told = parser.parse_args()
-    clouds = drawn(told.random) if told.random else CLOUDS
-    print(
-        json.dumps({f"{servers} servers": measured(clouds, servers, told.seeds) for servers in told.servers}, indent=2)
-    )
+    clouds = [each for each in drawn(told.random) or CLOUDS if not (told.steady and each.later)]
+    chances = Chances(told.seeds, told.recoveries)
+    print(json.dumps({f"{servers} servers": measured(clouds, servers, chances) for servers in told.servers}, indent=2))
 
 
 def drawn(number: int) -> list[Cloud]:
@@ -148,9 +164,9 @@ def _words(settings: CloudSettings) -> str:
     )
 
 
-def measured(clouds: Sequence[Cloud], servers: int, seeds: int) -> dict[str, Any]:
+def measured(clouds: Sequence[Cloud], servers: int, chances: Chances) -> dict[str, Any]:
     """Return what was found for each cloud, and what the default costs on average and at worst."""
-    found = {cloud.name: compared(cloud, servers, seeds) for cloud in clouds}
+    found = {cloud.name: compared(cloud, servers, chances) for cloud in clouds}
     ratios = {
         which: [float(each[f"{which} to the best fixed"]) for each in found.values()]
         for which in ("first", "following")
@@ -159,19 +175,23 @@ def measured(clouds: Sequence[Cloud], servers: int, seeds: int) -> dict[str, Any
     return {"clouds": found, "default to the best fixed": summed}
 
 
-def compared(cloud: Cloud, servers: int, seeds: int) -> dict[str, Any]:
-    """Return the seconds until the last server was back, by setting, and the default beside the best."""
-    clouds = [cloud.seeded(seed) for seed in range(1, seeds + 1)]
-    fixed = {str(number): _mean(seconds(each, servers, number) for each in clouds) for number in FIXED}
-    runs = [in_turn(each, servers) for each in clouds]
-    first, following = _mean(run[0] for run in runs), _mean(statistics.mean(run[1:]) for run in runs)
-    best = min(fixed.values())
+def compared(cloud: Cloud, servers: int, chances: Chances) -> dict[str, Any]:
+    """Return the seconds until the last server was back, by setting, and the default beside the best.
+
+    All settings have the same chances: those of every recovery of every site.
+    """
+    sites = chances.of(cloud)
+    fixed = {str(number): _mean(seconds(each, servers, number) for site in sites for each in site) for number in FIXED}
+    runs = list(zip(*(in_turn(site, servers) for site in sites), strict=True))
+    means, best = [statistics.mean(run) for run in runs], min(fixed.values())
+    following = statistics.mean(means[1:])
     return {
         **fixed,
-        "first": first,
-        "following": following,
-        "first to the best fixed": round(first / best, 2),
+        "first": round(means[0], 1),
+        "following": round(following, 1),
+        "first to the best fixed": round(means[0] / best, 2),
         "following to the best fixed": round(following / best, 2),
+        "each in turn to the best fixed": [round(each / best, 2) for each in means],
     }
 
 
@@ -179,12 +199,10 @@ def _mean(numbers: Iterable[float]) -> float:
     return round(statistics.mean(numbers), 1)
 
 
-def in_turn(cloud: Cloud, servers: int) -> list[float]:
+def in_turn(clouds: Sequence[Cloud], servers: int) -> list[float]:
     """Return how long the default takes for one host after the other, each by a worker that remembers the last."""
     kept = Kept()
-    return [
-        seconds(cloud.seeded(cloud.settings.seed + 100 * number), servers, 0, kept) for number in range(1 + FOLLOWING)
-    ]
+    return [seconds(cloud, servers, 0, kept) for cloud in clouds]
 
 
 def seconds(cloud: Cloud, servers: int, parallel: int, kept: Kept | None = None) -> float:
