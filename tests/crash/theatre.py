@@ -19,7 +19,7 @@ from tests.crash.zygote import Zygote
 
 TOGETHER = 3
 """Points that are played at the same time: much of each is waiting."""
-TRIES = 3
+TRIES = 8
 """A point that a run did not come past (the scheduler's whim) is played again; one that never comes is a failure."""
 NOT_REACHED = "no run came past this point"
 

@@ -102,7 +102,7 @@ class Throttle:
     def _first(self, most: int) -> int:
         """Return how many may be under way before anything was seen: no more at once than anybody has met."""
         if self._before:
-            met = max(level.beside for level in self._before)
+            met = max(START, *(level.beside for level in self._before))
             return min(self.best(most), math.ceil(met) if met < EXACT else most)
         return START + sum(not asked.timed for asked in self._asked.values())
 
