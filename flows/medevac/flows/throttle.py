@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from medevac.flows.crowding import EXACT, Level, Levels, best, level_of, limited, merged
+from medevac.flows.crowding import Level, Levels, best, level_of, limited, merged
 
 START = 2
 """How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
@@ -100,11 +100,8 @@ class Throttle:
         return min(room + self._stuck(now), most)
 
     def _first(self, most: int) -> int:
-        """Return how many may be under way before anything was seen: no more at once than anybody has met."""
-        if self._before:
-            met = max(START, *(level.beside for level in self._before))
-            return min(self.best(most), math.ceil(met) if met < EXACT else most)
-        return START + sum(not asked.timed for asked in self._asked.values())
+        """Return how many may be under way before anything was seen."""
+        return self.best(most) if self._before else START + sum(not each.timed for each in self._asked.values())
 
     def waiting(self, number: int) -> None:
         """Note how many servers are still to be asked for."""
