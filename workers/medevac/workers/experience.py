@@ -71,9 +71,9 @@ class Experience:
 
     def _set(self, call: IAsyncResult, data: bytes) -> None:
         if isinstance(call.exception, NoNodeError):
-            self._send(self._client.create_async, data, _created)
+            self._send(self._client.create_async, data, _noted)
         else:
-            _created(call, data)
+            _noted(call, data)
 
     def _send(self, method: Callable[[str, bytes], IAsyncResult], data: bytes, then: Then) -> None:
         try:
@@ -82,6 +82,6 @@ class Experience:
             log.warning("%s is not kept: %s", layout.LEARNT, type(error).__name__)
 
 
-def _created(call: IAsyncResult, _: bytes) -> None:
+def _noted(call: IAsyncResult, _: bytes) -> None:
     if not call.successful():
         log.warning("%s is not kept: %s", layout.LEARNT, type(call.exception).__name__)
