@@ -13,14 +13,16 @@ from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled, Outcome
 from medevac.flows.plan import Settings
 from medevac.flows.policy.duration import Duration
-from medevac.flows.policy.language import Allow
+from medevac.flows.policy.language import Allow, Evacuate, Policy, PolicySet
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Cloud, HostService, Server
 from medevac.sandbox.scenarios.process import Process
 from medevac.sandbox.scenarios.seeds import StirredCrew
 from medevac.sandbox.scenarios.stage import Stage
 from medevac.workers.brakes.judge import Brakes as RealBrakes
 from medevac.workers.brakes.obedience import Obedience
-from medevac.workers.desk import Desk
+from medevac.workers.brakes.rules import Scene
+from medevac.workers.desk import Desk, Promises
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.intake import Intake
 from medevac.workers.names import HostNames
@@ -89,6 +91,27 @@ class IgnoresCaps(LaxCrew):
         return replace(settings, hosts_at_once=MANY, per_minute=MANY)
 
 
+class IgnoresFencings(LaxCrew):
+    """Fences as many hosts as it wants to."""
+
+    def lax(self, settings: BrakeSettings) -> BrakeSettings:
+        return replace(settings, fencings=MANY)
+
+
+class Hasty(RealBrakes):
+    """Brakes to which a host is fenced when its recovery is let go."""
+
+    def _scene(self, *given: Any) -> Scene:
+        scene = super()._scene(*given)
+        return replace(scene, fencings=[start.at for start in scene.starts if start.fences])
+
+
+class CountsFencingsEarly(LaxCrew):
+    """Counts a fencing from when its recovery was let go, however long it waits for a worker then."""
+
+    brake = Hasty
+
+
 class IgnoresLosses(LaxCrew):
     """Does not count what an aggregate may lose."""
 
@@ -132,6 +155,30 @@ class LaxSite(LaxDesk):
     def lax(self, desk: Desk) -> Desk:
         settings: Settings = replace(desk.settings, **self.more)
         return replace(desk, settings=settings)
+
+
+class Generous:
+    """Policies that allow as many evacuations at once as there are servers."""
+
+    def __init__(self, promises: Promises) -> None:
+        self._promises = promises
+
+    def current(self) -> PolicySet:
+        found = self._promises.current()
+        return replace(found, policies=tuple(_generous(policy) for policy in found.policies))
+
+
+def _generous(policy: Policy) -> Policy:
+    flow = policy.when[HOST_DOWN]
+    steps = tuple(replace(step, parallel=MANY) if isinstance(step, Evacuate) else step for step in flow.steps)
+    return replace(policy, when={**policy.when, HOST_DOWN: replace(flow, steps=steps)})
+
+
+class IgnoresParallel(LaxDesk):
+    """Has as many servers of a policy under way as it has."""
+
+    def lax(self, desk: Desk) -> Desk:
+        return replace(desk, promises=Generous(desk.promises))
 
 
 class IgnoresTheCeiling(LaxSite):
@@ -277,8 +324,11 @@ MUTANTS: tuple[type[StirredCrew], ...] = (
     IgnoresBlindness,
     IgnoresStorms,
     IgnoresCaps,
+    IgnoresFencings,
+    CountsFencingsEarly,
     IgnoresLosses,
     ClaimsWithoutALook,
+    IgnoresParallel,
     IgnoresTheCeiling,
     TouchesTheExcluded,
     TakesDisksForShared,

@@ -29,7 +29,10 @@ CAUGHT = [
     (mutants_triage.IgnoresMaintenance, "a-planned-stop-looks-like-a-crash", "although compute-1 is in maintenance"),
     (mutants_triage.IgnoresBlindness, "we-are-blind", "although no nova-scheduler is up"),
     (mutants_triage.IgnoresStorms, "the-whole-zone-is-gone", "take_out compute-1"),
-    (mutants_triage.IgnoresCaps, "one-host-at-a-time", "worker-2  take_out compute-2"),
+    (mutants_triage.IgnoresCaps, "one-host-at-a-time", "compute-1 and compute-2 are recovered at once"),
+    (mutants_triage.IgnoresFencings, "fencings-wait-for-their-turn", "were switched off within 5m"),
+    (mutants_triage.CountsFencingsEarly, "a-fencing-counts-from-when-it-was-done", "were switched off within 2m"),
+    (mutants_triage.IgnoresParallel, "a-policy-moves-one-at-a-time", "has 2 servers under way, and its policy wants 1"),
     (mutants_triage.IgnoresLosses, "an-aggregate-has-lost-enough", "take_out compute-2"),
     (mutants_triage.ClaimsWithoutALook, "disarmed-before-it-is-claimed", "although cloud is disarmed"),
     (mutants_triage.IgnoresTheCeiling, "no-more-than-a-restart-is-allowed", "evacuate web-1"),
@@ -52,8 +55,9 @@ CAUGHT = [
     ),
     (mutants_steps.BelievesTheKill, "nova-compute-and-libvirt-are-dead", "while it runs on compute-1"),
     (mutants_steps.ForgetsIntentions, "held-as-a-server-is-killed", "should run, does not, and no incident says so"),
-    (mutants_steps.IgnoresTheCap, "evacuations-wait-for-room", "+0:05  worker-1  evacuate web-1"),
-    (mutants_steps.BooksNothing, "evacuations-wait-for-room", "+0:20  worker-2  evacuate app-2"),
+    (mutants_steps.IgnoresTheCap, "evacuations-wait-for-room", "evacuations are under way, and the site wants 1"),
+    (mutants_steps.IgnoresTheCap, "no-more-to-one-host-than-wanted", "2 evacuations are under way to compute-3"),
+    (mutants_steps.BooksNothing, "evacuations-wait-for-room", "evacuations are under way, and the site wants 1"),
     (mutants_steps.IgnoresGroups, "two-of-a-group-move-one-after-the-other", "+0:05  worker-1  evacuate db-1"),
     (mutants_steps.IgnoresLocks, "an-owner-locks-while-it-waits", "+0:20  worker-1  evacuate web-3"),
     (mutants_steps.StartsWhatItKilled, "what-was-stopped-stays-stopped-after-a-kill", "which its owner had stopped"),
@@ -70,6 +74,9 @@ SEEDS = [
     (mutants.AsksWithoutLooking, "2"),
     (mutants.LosesEvents, "2"),
     (mutants.StartsWhatWasStopped, "8"),
+    (mutants_steps.IgnoresTheCap, "capped-6"),
+    (mutants_triage.IgnoresCaps, "capped-3"),
+    (mutants_triage.IgnoresFencings, "capped-18"),
 ]
 """Seeds by which crews are caught, though nobody wrote a scenario for them."""
 

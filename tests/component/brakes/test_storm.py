@@ -272,11 +272,42 @@ def test_hosts_on_which_something_fails_are_not_taken_for_dead(make_yard: MakeYa
 def test_fencings_of_one_window_are_limited_and_hosts_that_others_fenced_go(make_yard: MakeYard) -> None:
     yard = make_yard(fencings=2, hosts_at_once=50, least=100)
     yard.lose(*zone(4))
-    assert len(yard.going()) == 2
+    first = yard.going()
+    assert len(first) == 2
     yard.lose("az2-c1", kind=EventKind.HOST_FENCED)
     assert "az2-c1" in yard.going()
+    for host in first:
+        yard.end(host, off_at=yard.now)
+    yard.later(595)
+    assert len(yard.going()) == 1
+    yard.later(10)
+    assert len(yard.going()) == 3
+
+
+def test_a_fencing_counts_from_when_it_was_done_however_long_the_recovery_had_waited_for_a_worker(
+    make_yard: MakeYard,
+) -> None:
+    yard = make_yard(fencings=1, hosts_at_once=50, least=100)
+    yard.lose(*zone(2))
+    (first,) = yard.going()
     yard.later(601)
-    assert len(yard.going()) == 5
+    assert yard.going() == [first]
+    assert "or are about to be" in yard.incident(yard.held()[0]).reason
+    yard.end(first, off_at=yard.now)
+    yard.later(595)
+    assert yard.going() == []
+    yard.later(10)
+    assert len(yard.going()) == 1
+
+
+def test_a_fencing_is_not_forgotten_when_its_incident_is_let_go_again(make_yard: MakeYard) -> None:
+    yard = make_yard(fencings=1, hosts_at_once=50, least=100)
+    yard.lose("az1-c1")
+    yard.end("az1-c1", off_at=yard.now, held_by="capacity")
+    yard.later(1)
+    assert yard.going() == ["az1-c1"]
+    yard.lose("az1-c2")
+    assert yard.incident("az1-c2").held_by == "cap"
 
 
 def test_fencings_of_hosts_that_live_count_too_where_policies_want_them(make_yard: MakeYard) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 from kazoo.client import KazooClient
 
+from medevac.core import layout
 from medevac.core.cluster import Status
 from medevac.core.event import EventKind
+from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
@@ -121,11 +123,22 @@ class Yard:
         assert service is not None
         self.bench.site.cloud.take_out(service, f"medevac host.down:{host}:1: host.down")
 
-    def end(self, host: str) -> None:
-        """Let the recovery of *host* have succeeded, without doing it."""
+    def end(self, host: str, *, off_at: float | None = None, held_by: str = "") -> None:
+        """Let the recovery of *host* have succeeded, or be *held_by* something, without doing it.
+
+        With *off_at* the host was fenced for it then.
+        """
         stored = incidents.read(self.client, f"host.down:{host}:1")
-        transaction = self.client.transaction()
         over = replace(stored.incident, state=IncidentState.RECOVERED, reason="done", ended_at=self.now)
+        if held_by:
+            over = replace(over, state=IncidentState.HELD, held_by=held_by, ended_at=None, again_at=self.now)
+        if off_at is not None:
+            proof = FenceEvidence(host, off_at, "agent:fake", "off", "Status: OFF", over.id)
+            over = replace(over, evidence=proof)
+        transaction = self.client.transaction()
+        for row in board_view.jobs(self.client):
+            if row.incident == over.id:
+                transaction.delete(f"{layout.BOARD}/{row.id}")
         incidents.replace(transaction, stored, over)
         commit(transaction)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -170,8 +171,11 @@ def test_a_whole_domain_is_stopped_with_the_sentence_why() -> None:
     assert hold.again_at > NOW
 
 
-def starts(*ago: float, fences: bool = True) -> list[Start]:
-    return [Start(f"i{n}", f"h{n}", NOW - each, fences=fences) for n, each in enumerate(ago)]
+def starts(*ago: float) -> list[Start]:
+    return [Start(f"i{n}", f"h{n}", NOW - each, fences=True) for n, each in enumerate(ago)]
+
+
+TEN = [NOW - ago for ago in range(100, 200, 10)]
 
 
 @pytest.mark.parametrize(
@@ -182,11 +186,10 @@ def starts(*ago: float, fences: bool = True) -> list[Start]:
         pytest.param(Scene(NOW, {}, frozenset(), running=frozenset("abcde")), True, 5, id="five at once"),
         pytest.param(Scene(NOW, {}, frozenset(), starts=starts(1, 2, 3, 4, 50)), True, None, id="five in this minute"),
         pytest.param(Scene(NOW, {}, frozenset(), starts=starts(1, 2, 3, 4, 5, 50)), True, 10, id="six in this minute"),
-        pytest.param(Scene(NOW, {}, frozenset(), starts=starts(*range(100, 200, 10))), True, 410, id="ten fencings"),
-        pytest.param(Scene(NOW, {}, frozenset(), starts=starts(*range(100, 200, 10))), False, None, id="others fence"),
-        pytest.param(
-            Scene(NOW, {}, frozenset(), starts=starts(*range(100, 200, 10), fences=False)), True, None, id="others did"
-        ),
+        pytest.param(Scene(NOW, {}, frozenset(), fencings=TEN), True, 410, id="ten fencings"),
+        pytest.param(Scene(NOW, {}, frozenset(), fencings=TEN), False, None, id="others fence"),
+        pytest.param(Scene(NOW, {}, frozenset(), fencings=TEN[1:]), True, None, id="nine"),
+        pytest.param(Scene(NOW, {}, frozenset(), fencings=(*TEN[1:], math.inf)), True, 5, id="a tenth is about to be"),
     ],
 )
 def test_caps(scene: Scene, fences: bool, again: float | None) -> None:

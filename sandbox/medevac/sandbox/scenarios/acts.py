@@ -269,6 +269,7 @@ class Hands:
 
     def do_hold(self, incidents: tuple[str, ...]) -> None:
         """Hold incidents."""
+        self._stage.witness.caps.held.update(incidents)
         self._order(orders.hold, incidents)
 
     def do_release(self, incidents: tuple[str, ...]) -> None:

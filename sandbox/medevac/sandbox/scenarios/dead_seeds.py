@@ -26,11 +26,14 @@ _CLUSTER = {"action": "off", "by": "fence-device", "client": "pacemaker-controld
 
 def written(random: Random, policies: Sequence[PolicySet]) -> tuple[Ground, Script]:
     """Return the site and the script that *random* decides."""
-    return _Author(random).write(policies)
+    return Author(random).write(policies)
 
 
-class _Author(Drawer):
+class Author(Drawer):
     """Writes one play."""
+
+    workers: Sequence[int] = (1, 2, 2, 3)
+    """How many may work."""
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
@@ -48,6 +51,10 @@ class _Author(Drawer):
             locked_reason=self.any((None, None, None, "mine")),
         )
 
+    def site(self) -> Site:
+        """Return what medevac is told of the site."""
+        return Site(zookeeper="127.0.0.1:1/medevac", policies=Path(), shared_storage=("*",))
+
     def write(self, policies: Sequence[PolicySet]) -> tuple[Ground, Script]:
         """Return both, by one of *policies*."""
         random = self.random
@@ -56,16 +63,20 @@ class _Author(Drawer):
             servers=tuple(self.servers),
             flavors=(FlavorSpec("m1.small"),),
         )
-        site = Site(zookeeper="127.0.0.1:1/medevac", policies=Path(), shared_storage=("*",))
+        site = self.site()
         cloud = CloudSettings(
             seed=random.getrandbits(16),
             evacuate_seconds=random.choice((1.0, 3.0, 20.0, 90.0)),
             boot_seconds=BOOTS,
         )
-        ground = Ground(spec, site, random.choice(policies), cloud, workers=random.choice((1, 2, 2, 3)))
-        acts = [act for victim in self.victims for act in self._failure(victim)]
+        ground = Ground(spec, site, random.choice(policies), cloud, workers=random.choice(self.workers))
+        acts = self.failures()
         acts += [self._trouble() for _ in range(random.randint(0, MOST_TROUBLES))]
         return ground, Script(lasts=Duration(LASTS), calm=Duration(CALM), acts=(*acts, *self._calm()))
+
+    def failures(self) -> list[Act]:
+        """Return how the victims fail."""
+        return [act for victim in self.victims for act in self._failure(victim)]
 
     def _failure(self, host: str) -> list[Act]:
         """Return how *host* fails, and how somebody notices."""

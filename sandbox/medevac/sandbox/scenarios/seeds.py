@@ -1,7 +1,8 @@
 """Seeds: plays that nobody has written: a site, failures and troubles that one number decides, always in the same way.
 
-There are two kinds.  "1021" is a play of dead_seeds.py, in which hosts die; "live-1021" is one of live_seeds.py, in
-which hosts live and lack something, and servers fail.  What either may do is what scripts can say.
+There are three kinds.  "1021" is a play of dead_seeds.py, in which hosts die; "live-1021" is one of live_seeds.py, in
+which hosts live and lack something, and servers fail; "capped-1021" is one of capped_seeds.py, in which several hosts
+die on a site that wants little at once.  What each may do is what scripts can say.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from medevac.flows.policy.language import PolicySet
-from medevac.sandbox.scenarios import dead_seeds, live_seeds
+from medevac.sandbox.scenarios import capped_seeds, dead_seeds, live_seeds
 from medevac.sandbox.scenarios.crew import Crew
 from medevac.sandbox.scenarios.language import Script
 from medevac.sandbox.scenarios.player import Played, play
@@ -18,9 +19,11 @@ from medevac.sandbox.scenarios.stage import Ground
 
 LIVE = "live-"
 """The beginning of seeds of the second kind."""
+CAPPED = "capped-"
+"""The beginning of seeds of the third kind."""
 
 Shelf = Mapping[str, Sequence[PolicySet]]
-"""The policies by which the plays of each kind may be played: that of LIVE, and that of an empty word."""
+"""The policies by which the plays of each kind may be played: those of LIVE and CAPPED, and that of an empty word."""
 
 
 class StirredCrew(Crew):
@@ -39,9 +42,13 @@ def written(seed: str, shelf: Shelf) -> tuple[Ground, Script]:
     """Return the site and the script that *seed* decides."""
     if seed.startswith(LIVE):
         return live_seeds.written(_random(seed), shelf[LIVE])
+    if seed.startswith(CAPPED):
+        return capped_seeds.written(_random(seed), shelf[CAPPED])
     return dead_seeds.written(_random(seed), shelf[""])
 
 
 def _random(seed: str) -> Random:
-    number = int(seed.removeprefix(LIVE))
-    return Random(seed) if seed.startswith(LIVE) else Random(number)
+    kind, dash, number = seed.rpartition("-")
+    if f"{kind}{dash}" not in ("", LIVE, CAPPED):
+        raise ValueError(f"{seed} is no seed: there are 17, {LIVE}17 and {CAPPED}17")
+    return Random(f"{kind}{dash}{int(number)}") if kind else Random(int(number))

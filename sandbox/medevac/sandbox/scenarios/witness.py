@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from medevac.sandbox.cloud.model import guests
 from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.server import Server
 from medevac.sandbox.scenarios import beginnings
+from medevac.sandbox.scenarios.caps import Caps
 from medevac.sandbox.scenarios.process import Process
 from medevac.workers.brakes import orders
 
@@ -87,6 +88,7 @@ class Witness:
         self._broken = 0
         self._runs = 0
         self._known: dict[str, tuple[str, str]] = {}
+        self.caps = Caps(stage)
 
     # -- what is done
 
@@ -136,9 +138,18 @@ class Witness:
                 self._break(f"{host} was ordered off {MOST_OFF} times")
         if verb == "evacuate" and not error and len(self._under_way(str(arguments[0]))) > 1:
             self._break(f"{self._told(arguments[0])} is being evacuated twice at the same time")
+        if verb in ("evacuate", "order"):
+            self._count(process, verb, arguments[0], error)
         self.behind(f"{verb} {self._told(arguments[0])}")
         if verb == "send" and len(self._stage.notifier.sent) == MOST_MESSAGES:
             self._break(f"people were told {MOST_MESSAGES} times")
+
+    def _count(self, process: Process, verb: str, what: object, error: str) -> None:
+        incident = self._incident_of(process)
+        if incident is not None and verb == "evacuate":
+            self._break_all(self.caps.step(incident, str(what)))
+        elif incident is not None and not error:
+            self._break_all(self.caps.fencing(incident.id, self._told(what)))
 
     # -- how things stand
 
@@ -156,12 +167,15 @@ class Witness:
                 if server.deleted and run.started_at > (server.terminated_at or 0.0):
                     self._break(f"{world.servers[run.server_id].name}, which its owner had deleted, was started")
             self._runs = len(world.ledger.runs)
+            self._break_all(self.caps.evacuations())
             for host, marks_set in list(self.marks.items()):
                 self._look_at_marks(host, marks_set)
 
     def _look_at_incidents(self) -> None:
         """Note which incidents have another state than before."""
-        for incident in self.incidents():
+        stored = list(self.incidents())
+        self._break_all(self.caps.recoveries(stored))
+        for incident in stored:
             now = (incident.state.value, incident.held_by)
             if self._known.get(incident.id) != now:
                 self._known[incident.id] = now
@@ -348,6 +362,10 @@ class Witness:
         if isinstance(what, str) and what in self._stage.world.servers:
             return self._stage.world.servers[what].name
         return str(getattr(what, "host", what))
+
+    def _break_all(self, sentences: Iterable[str]) -> None:
+        for sentence in sentences:
+            self._break(sentence)
 
     def _break(self, sentence: str) -> None:
         said = f"at {self._now:.3f}: {sentence}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kazoo.client import KazooClient
@@ -11,6 +12,7 @@ from kazoo.exceptions import BadVersionError, NoNodeError
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, SubjectKind
+from medevac.core.evidence import KDUMP, FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode, encode
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
@@ -169,6 +171,26 @@ def running(past: Past, starts: Sequence[Start], since: float) -> frozenset[str]
     under_way = {each.id for each in past.incidents if is_death(each) and each.state is IncidentState.RECOVERING}
     begun = {s.incident for s in starts if s.at > since and not states.get(s.incident, IncidentState.HELD).final}
     return frozenset(under_way | {each for each in begun if each.startswith(f"{HOST_DOWN}:")})
+
+
+def fencings(past: Past, starts: Sequence[Start], going: Collection[str]) -> list[float]:
+    """Return when hosts were fenced by medevac, as far as is known; infinite for those that may be at any moment.
+
+    A recovery is let go some time before a worker has time for it, and one that is let go again fences nobody: what
+    its evidence says counts as well.  *going* are the incidents of dead hosts that are being recovered.
+    """
+    found = {start.incident: start.at for start in starts if start.fences}
+    for incident in past.incidents:
+        if incident.evidence is None and incident.id in going:
+            found[incident.id] = math.inf
+        elif incident.evidence is not None and _is_ours(incident.evidence):
+            found[incident.id] = max(found.get(incident.id, 0.0), incident.evidence.at)
+    return [*found.values()]
+
+
+def _is_ours(evidence: FenceEvidence) -> bool:
+    """Tell whether it is of a device that was told to fence: what came with an event bears no incident."""
+    return bool(evidence.incident) and evidence.action not in ("already-off", KDUMP)
 
 
 def is_death(incident: Incident) -> bool:

@@ -177,7 +177,8 @@ class Brakes:
         running = history.running(past, starts, now - POSTING) - {incident.id}
         going = frozenset(each for each in running if Order.HOLD not in orders.given(self._client, each))
         scene = victims.scene(past, facts, self._settings, marks.maintenances(self._client, now), now)
-        return replace(scene, starts=starts, running=going)
+        fencings = history.fencings(past, starts, going)
+        return replace(scene, starts=starts, running=going, fencings=fencings)
 
     def _let_go(self, start: Start, ledger: Ledger) -> bool:
         """Write that *start* may be; False when another leader wrote at the same time."""

@@ -100,6 +100,8 @@ class Scene:
     starts: Sequence[Start] = ()
     running: frozenset[str] = frozenset()
     """Ids of incidents of dead hosts that are being recovered."""
+    fencings: Sequence[float] = ()
+    """When hosts were fenced by medevac, seconds since the epoch; infinite for one that may be at any moment."""
 
 
 def standing(domain: Domain, scene: Scene, settings: BrakeSettings) -> Standing:
@@ -211,9 +213,9 @@ def capped(scene: Scene, settings: BrakeSettings, *, dead: bool, fences: bool) -
     lately = [start.at for start in scene.starts]
     hold = _rate(lately, settings.per_minute, MINUTE, scene.now, "recoveries have begun within one minute (per_minute)")
     if hold is None and fences:
-        fencings = [start.at for start in scene.starts if start.fences]
-        about = f"hosts were fenced within {settings.fencing_window} (brakes: fencings)"
-        hold = _rate(fencings, settings.fencings, float(settings.fencing_window), scene.now, about)
+        window = float(settings.fencing_window)
+        about = f"hosts were fenced within {settings.fencing_window}, or are about to be (brakes: fencings)"
+        hold = _rate(scene.fencings, settings.fencings, window, scene.now, about)
     return hold
 
 
@@ -221,7 +223,7 @@ def _rate(times: Iterable[float], most: int, window: float, now: float, about: s
     recent = sorted(at for at in times if at > now - window)
     if len(recent) < most:
         return None
-    due = recent[-most] + window
+    due = recent[-most] + window if math.isfinite(recent[-1]) else now + SOON
     return Hold("cap", f"{len(recent)} {about}: the next begins when that is over", due)
 
 
