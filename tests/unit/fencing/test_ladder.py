@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from medevac.core.errors import ClaimLostError, NoEvidenceError
+from medevac.core.errors import ClaimLostError, FencingError, NoEvidenceError
 from medevac.core.evidence import FenceEvidence
 from medevac.flows.rung import HEARTBEAT, Answer, Case, Rung
 from medevac.sandbox.cloud.model import machines
@@ -337,3 +337,31 @@ def test_a_watchdog_says_nothing_of_a_host_that_lives() -> None:
     case.fencer = Watchdog(case.site.bmc, [Rung("self", timeout=60.0, orders=False, interval=2.0, wants_contact=True)])
     with pytest.raises(NoEvidenceError, match="self: it counts from a lost contact, and this host is reached"):
         case.fence()
+
+
+class Overtaken(FakeFencer):
+    """A device that refuses, and a human who gives his word while it is asked."""
+
+    def __init__(self, case: Climbing) -> None:
+        super().__init__(case.site.bmc)
+        self.log = case.site.log
+
+    def look(self, case: Case, rung: Rung) -> Answer:
+        if case.now == START:
+            self.log.add_evidence(WORD)
+        raise FencingError(f"{rung.name} refuses")
+
+
+@pytest.mark.parametrize("reports", [True, False])
+def test_a_humans_word_that_comes_while_rungs_are_tried_is_asked_about_as_well(*, reports: bool) -> None:
+    case = Climbing()
+    case.fencer = Overtaken(case)
+    if reports:
+        with case.site.world.settled() as world:
+            machines.mend_network(world, HOST)
+        with pytest.raises(NoEvidenceError, match=r"what human:ann says is no evidence.*goes on reporting"):
+            case.fence()
+        assert case.site.log.evidence() is None
+    else:
+        assert case.fence() == WORD
+        assert case.site.clock.now() - START >= 10

@@ -96,6 +96,10 @@ class Fence(Step):
         pause = FIRST_PAUSE
         while True:
             evidence = ladder.climb()
+            if evidence is not None and evidence.action == ACKNOWLEDGED:
+                # It came while the rungs were tried, and is asked about like a word that was there before.
+                evidence, against = self._stored(ports)
+                refused = f"{against}; " if against else ""
             if evidence is not None:
                 return evidence
             if clock.now() + pause > give_up:
