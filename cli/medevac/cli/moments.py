@@ -27,9 +27,14 @@ class Until:
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has no type argument here
-    """Takes 2h, 2026-11-22T21:30Z or never; gives a function of the time now that returns seconds since the epoch."""
+    """Takes 2h, 2026-11-22T21:30Z (UTC, where it names no zone) or never; gives an Until."""
 
     name = "2h|TIME|never"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Return it as it has to be typed: click would write it in capitals, which are not understood."""
+        del param, ctx
+        return self.name
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Until:
         """Return the end that *value* says."""
@@ -39,9 +44,13 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has no typ
         if text == NEVER:
             return Until()
         try:
-            return Until(after=float(parse_duration(text)))
+            after = float(parse_duration(text))
         except NotADurationError:
             pass
+        else:
+            if not after:  # whoever worked out a time that is left does not mean for ever
+                self.fail(f"{text!r} would be over at once; write {NEVER} for one without an end", param, ctx)
+            return Until(after=after)
         try:
             at = datetime.fromisoformat(text)
         except ValueError:

@@ -19,6 +19,17 @@ from medevac.workers.brakes.going import set_going
 from medevac.workers.brakes.marks import CLOUD, Disarm, Maintenance, Mode
 from medevac.workers.brakes.view import ending
 
+UNTIL = "When it ends by itself: 2h, a time (UTC, where it names no zone), or never."
+
+
+def _place_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """Return *value* if it can be the name of a place: dots alone would be the path of something else in ZooKeeper."""
+    name = options.one_line(context, parameter, value)
+    if name and not name.strip("."):
+        raise click.BadParameter(f"no zone, aggregate, rack or host is called {name!r}.")
+    return name
+
+
 unchecked_option = click.option("--unchecked", is_flag=True, help="Do not ask the cloud whether there is such a place.")
 reason_option = click.option(
     "--reason", "--why", required=True, callback=options.one_line, help="Why, for those who find it at night."
@@ -35,11 +46,11 @@ class NotMarkedError(MedevacError):
     "--scope",
     default=CLOUD,
     show_default=True,
-    callback=options.one_line,
+    callback=_place_name,
     help="cloud, or a zone, aggregate, rack or host by its name.",
 )
 @click.option("--mode", type=click.Choice([str(mode) for mode in Mode]), default=str(Mode.FREEZE), show_default=True)
-@click.option("--until", type=Moment(), required=True, help="When it ends by itself: 2h, a time, or never.")
+@click.option("--until", type=Moment(), required=True, help=UNTIL)
 @reason_option
 @options.site_file
 @unchecked_option
@@ -57,16 +68,19 @@ def disarm(
     if scope != CLOUD and not unchecked:
         places.check(scope, site_file)
     with store(zookeeper) as client:
+        replaced = [each for each in marks.disarms(client, now) if each.scope == scope]
         marks.put(client, mark)
         begun = [row.incident for row in board_view.jobs(client) if row.claims]
     output.say(f"{mark}, {ending(mark.until)}.")
+    for each in replaced:
+        output.say(f"That takes the place of: {each}, {ending(each.until)}.")
     if begun:
         output.say(f"Under way, and finished first where they are in {scope}: {', '.join(begun)}")
 
 
 @click.command()
 @options.zookeeper
-@click.option("--scope", default=CLOUD, show_default=True, callback=options.one_line, help="As it was disarmed.")
+@click.option("--scope", default=CLOUD, show_default=True, callback=_place_name, help="As it was disarmed.")
 @options.by
 def arm(zookeeper: str, scope: str, by: str) -> None:
     """Arm what was disarmed: what was held meanwhile is judged anew, by what Nova says then."""
@@ -76,13 +90,16 @@ def arm(zookeeper: str, scope: str, by: str) -> None:
         if not marks.remove(client, layout.disarm(scope)):
             raise NotMarkedError(_nothing(scope, known))
         going = set_going(client, lambda each: each.held_by == "disarm", f"armed by {by}: judged anew", now)
-    output.say(f"{scope} is armed. {_judged(going)}")
+    scopes = [each.scope for each in known]
+    output.say(f"{scope} {'is armed' if scope in scopes else 'was armed already: its time was over'}. {_judged(going)}")
+    if others := [each for each in scopes if each != scope]:
+        output.say(f"Still disarmed: {', '.join(others)}.")
 
 
 @click.command()
 @options.zookeeper
-@click.argument("host", callback=options.one_line)
-@click.option("--until", type=Moment(), help="When it ends by itself: 4h, a time, or never.")
+@click.argument("host", callback=_place_name)
+@click.option("--until", type=Moment(), help=UNTIL)
 @click.option("--reason", "--why", callback=options.one_line, help="Why, for those who find it at night.")
 @click.option("--end", is_flag=True, help="The maintenance is over.")
 @options.site_file
@@ -103,6 +120,8 @@ def maintenance(
     If no server runs on it when it stops, nothing is done.  If some do, the incident is held, and told: you decide.
     When the maintenance ends and the host is still away, its recovery begins.
     """
+    if end and (until is not None or reason):
+        raise click.UsageError("give either --until and --reason, or --end")
     if end:
         with store(zookeeper) as client:
             _end(client, host, by)
@@ -114,8 +133,11 @@ def maintenance(
     now = time.time()
     mark = Maintenance(host, by, reason, now, until.at(now))
     with store(zookeeper) as client:
+        replaced = [each for each in marks.maintenances(client, now) if each.host == host]
         marks.put(client, mark)
     output.say(f"{host} is in maintenance by {by} ({reason}), {ending(mark.until)}.")
+    for each in replaced:
+        output.say(f"That takes the place of what {each.by} announced ({each.reason}), {ending(each.until)}.")
 
 
 def _end(client: object, host: str, by: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 from kazoo.client import KazooClient
@@ -12,6 +13,8 @@ from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
 from medevac.sandbox.cloud.server import RunningCloud
+from medevac.workers.brakes import marks
+from medevac.workers.brakes.marks import Disarm, Mode
 from tests.component.brakes.conftest import MakeYard
 
 pytestmark = pytest.mark.usefixtures("known_to_commands")
@@ -44,7 +47,7 @@ def test_arming_what_is_not_disarmed_names_what_is(capsys: pytest.CaptureFixture
     assert "az1 is not disarmed; these are: az2" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("until", ["tomorrow", "2 hours", "2001-01-01T00:00Z"])
+@pytest.mark.parametrize("until", ["tomorrow", "2 hours", "2001-01-01T00:00Z", "0s", "0h0m"])
 def test_an_end_that_is_none_is_a_usage_error(until: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["site", "disarm", "--until", until, "--reason", "x"]) == 2
     assert "--until" in capsys.readouterr().err
@@ -58,6 +61,10 @@ def test_an_end_that_is_none_is_a_usage_error(until: str, capsys: pytest.Capture
         ["site", "disarm", "--until", "2h", "--reason", "x", "--scope", ""],
         ["site", "maintenance", "", "--until", "2h", "--reason", "x"],
         ["site", "maintenance", "", "--end"],
+        ["site", "arm", "--scope", ".."],
+        ["site", "disarm", "--until", "2h", "--reason", "x", "--scope", "."],
+        ["site", "maintenance", "..", "--end"],
+        ["site", "maintenance", HOST, "--end", "--until", "2h", "--reason", "x"],
         ["incident", "hold", INCIDENT, "--why", "two\nlines"],
     ],
 )
@@ -65,6 +72,43 @@ def test_a_name_or_reason_with_nothing_in_it_is_a_usage_error(words: list[str], 
     assert run(words) == 2
     assert zk.exists("/brakes/disarm")
     assert zk.exists("/brakes/maintenance")
+
+
+def test_help_shows_ends_as_they_have_to_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("disarm", "maintenance"):
+        assert run(["site", word, "--help"]) == 0
+        assert "--until 2h|TIME|never" in capsys.readouterr().out
+
+
+def test_a_name_with_blanks_is_armed_by_the_command_that_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["site", "disarm", "--scope", "gpu & more", "--until", "2h", "--reason", "x"])
+    run(["site", "status"])
+    shown = next(line for line in capsys.readouterr().out.splitlines() if "medevac site arm" in line)
+    command = shlex.split(shown[shown.index("medevac site arm") :])
+    assert run(command[1:]) == 0
+    assert "gpu & more is armed." in capsys.readouterr().out
+
+
+def test_who_overwrites_anothers_mark_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    for by in ("bob", "carl"):
+        run(["site", "disarm", "--scope", "az1", "--until", "never", "--reason", f"{by}s work", "--by", by])
+        run(["site", "maintenance", HOST, "--until", "never", "--reason", f"{by}s work", "--by", by])
+    told = capsys.readouterr().out
+    assert "That takes the place of: az1 is disarmed by bob (bobs work; mode freeze), without an end." in told
+    assert "That takes the place of what bob announced (bobs work), without an end." in told
+
+
+def test_arming_says_what_is_still_disarmed_and_what_had_ended(
+    zk: KazooClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["site", "disarm", "--until", "2h", "--reason", "x"])
+    marks.put(zk, Disarm("az1", Mode.FREEZE, "bob", "x", 1.0, 2.0))
+    run(["site", "disarm", "--scope", "az2", "--until", "2h", "--reason", "x"])
+    capsys.readouterr()
+    assert run(["site", "arm", "--scope", "az1"]) == 0
+    assert capsys.readouterr().out == (
+        "az1 was armed already: its time was over. Nothing was held by it.\nStill disarmed: az2, cloud.\n"
+    )
 
 
 def test_disarming_says_which_recoveries_are_finished_first(
@@ -128,7 +172,11 @@ def test_a_scope_that_covers_no_host_is_refused_where_the_cloud_can_be_asked(
         assert "zone:az2 covers no host: it is no zone, aggregate, rack or host of this cloud" in told
         assert "Did you mean az1?" in told
         assert run(["site", "maintenance", "compute-7", "--until", "4h", "--reason", "x"]) == 1
-        assert "host:compute-7 covers no host" in capsys.readouterr().err
+        assert "Nova knows no compute host 'compute-7'. Did you mean compute-1?" in capsys.readouterr().err
+        assert run(["site", "maintenance", "Compute-1.example.org", "--until", "4h", "--reason", "x"]) == 1
+        assert "Did you mean compute-1?" in capsys.readouterr().err
+        assert run([*disarm, "Cloud"]) == 1
+        assert "Did you mean cloud?" in capsys.readouterr().err
         assert run([*disarm, "az1"]) == 0
         assert run([*disarm, "zone:az2", "--unchecked"]) == 0
         assert capsys.readouterr().err == ""

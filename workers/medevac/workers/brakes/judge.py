@@ -11,6 +11,7 @@ from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident
 from medevac.flows.estate import HostService
 from medevac.flows.ports import Clock, Cloud, JournalOnly, Notifier
+from medevac.flows.returning import taken_out_by
 from medevac.workers.brakes import announced, domains, history, marks, orders, rules, victims
 from medevac.workers.brakes.cluster import ClusterWord
 from medevac.workers.brakes.facts import Facts, Reader
@@ -89,7 +90,7 @@ class Brakes:
         place = self._place(host, service, facts)
         return (
             self._ordered(incident)
-            or self._disarmed(place, now)
+            or self._disarmed(incident, service, place, now)
             or self._blind(host, facts, now)
             or self._announced(incident, host, service, now)
             or self._stormy(incident, place, facts, now, fences=fences)
@@ -108,13 +109,17 @@ class Brakes:
         reason = f"on hold by {said}; it goes on with: medevac incident release {incident.id}"
         return Verdict(go=False, held_by=orders.OPERATOR, reason=reason)
 
-    def _disarmed(self, place: Place, now: float) -> Verdict | None:
+    def _disarmed(self, incident: Incident, service: HostService | None, place: Place, now: float) -> Verdict | None:
         covering = [each for each in marks.disarms(self._client, now) if place.within(each.scope)]
+        if not covering:
+            return None
         frozen = next((each for each in covering if each.mode is Mode.FREEZE), None)
-        if frozen is not None:
-            reason = f"{frozen}; held until it is armed: medevac site arm --scope {frozen.scope}"
-            return Verdict(go=False, held_by="disarm", reason=reason, again_at=now + LOOK_AGAIN)
-        return Verdict(go=False, ignore=True, held_by="disarm", reason=f"{covering[0]}") if covering else None
+        kept = _unfinished(incident, service)
+        if frozen is None and not kept:
+            return Verdict(go=False, ignore=True, held_by="disarm", reason=f"{covering[0]}")
+        mark, because = (frozen, "") if frozen else (covering[0], f"but {kept}: ")
+        reason = f"{mark}; {because}held until it is armed: {marks.arming(mark.scope)}"
+        return Verdict(go=False, held_by="disarm", reason=reason, again_at=now + LOOK_AGAIN)
 
     def _blind(self, host: str, facts: Facts, now: float) -> Verdict | None:
         why = facts.cut_off or rules.blindness(host, facts.services, facts.control)
@@ -198,3 +203,10 @@ def _holding(hold: Hold) -> Verdict:
 
 def _is_return(incident: Incident) -> bool:
     return incident.failure.endswith(".up")
+
+
+def _unfinished(incident: Incident, service: HostService | None) -> str:
+    """Return what medevac has to finish before *incident* may be forgotten; empty: nothing."""
+    if service is None or incident.subject.kind is SubjectKind.SERVER or not taken_out_by(service):
+        return ""
+    return f"medevac has taken {service.host} out of service, and nobody else would see to it"

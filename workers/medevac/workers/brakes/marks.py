@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -89,6 +90,11 @@ class Maintenance:
     def holds(self, now: float) -> bool:
         """Tell whether it is in force at *now*."""
         return not self.until or now < self.until
+
+
+def arming(scope: str) -> str:
+    """Return the command that arms *scope*, as a shell takes it: a name may have blanks in it."""
+    return f"medevac site arm --scope {shlex.quote(scope)}"
 
 
 def disarms(client: KazooClient, now: float) -> tuple[Disarm, ...]:

@@ -74,10 +74,7 @@ class BrakeView:
         """Yield a sentence for everything that somebody should know who looks at the site."""
         for mark in self.disarms:
             becomes = "is held" if mark.mode is Mode.FREEZE else "is ignored"
-            yield (
-                f"{mark}, {ending(mark.until)}: what fails there {becomes}. "
-                f"Arm it with: medevac site arm --scope {mark.scope}"
-            )
+            yield (f"{mark}, {ending(mark.until)}: what fails there {becomes}. Arm it with: {marks.arming(mark.scope)}")
         if self.levels is not None:
             yield from _stormy(self.levels)
         yield from _waiting(self)
