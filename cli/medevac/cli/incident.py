@@ -15,8 +15,10 @@ from medevac.cli.incident_watch import watch
 from medevac.cli.zookeeper import store
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import to_plain
+from medevac.flows.policy.words import HOST_DOWN
 from medevac.workers import incidents
 from medevac.workers.brakes import view
+from medevac.workers.brakes.orders import Order
 from medevac.workers.brakes.view import HeldOne
 
 
@@ -77,7 +79,8 @@ def show(incident_id: str, zookeeper: str, as_json: bool) -> None:
 
 def _state(incident: Incident, waits: HeldOne | None) -> str:
     if incident.state is IncidentState.RECOVERING:
-        return "on hold" if waits else incident.state.value
+        ordered = "being aborted" if waits and waits.held_by == Order.ABORT else "on hold"
+        return ordered if waits else incident.state.value
     return incident.state.value + (f" by {waits.held_by}" if waits and waits.held_by else "")
 
 
@@ -91,13 +94,21 @@ def _head(incident: Incident, waits: HeldOne | None) -> None:
         output.say(f"set going by {waits.released_by}{again}", 2)
     click.echo(f"  seen at {output.moment(incident.opened_at)}, attempt {incident.attempt}")
     proof = incident.evidence
-    said = f"{proof.detail}, on the word of {proof.source}, at {output.moment(proof.at)}" if proof else "none yet"
+    if proof is None and incident.failure != HOST_DOWN:
+        return
+    said = f"{proof.detail}, on the word of {proof.source}, at {output.moment(proof.at)}" if proof else _none(incident)
     if proof and proof.confirmed_by:
         said += f", confirmed by {', '.join(proof.confirmed_by)}"
     output.say(f"evidence that {incident.subject.name} is off: {said}", 2)
 
 
+def _none(incident: Incident) -> str:
+    return "none" if incident.state.final else "none yet"
+
+
 def _report(report: Mapping[str, Any]) -> None:
+    if not report["servers"]:
+        return
     click.echo("\nServers")
     rows = [
         (row["name"], row["policy"] or "-", row["result"], output.seconds(row["down_seconds"]), row["reason"])

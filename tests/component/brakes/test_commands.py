@@ -9,6 +9,7 @@ import pytest
 from kazoo.client import KazooClient
 
 from medevac.cli.root import run
+from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model.settings import Settings
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
@@ -158,6 +159,40 @@ def test_incidents_are_held_released_and_aborted_by_their_names(
     assert told.out.count("it has ended as parked") == 2
     assert "there is no incident 'nobody'" in told.err
     assert yard.incident(HOST).state is IncidentState.PARKED
+
+
+def test_an_abort_that_a_conductor_has_to_carry_out_is_shown_until_it_is(
+    make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard = make_yard()
+    yard.lose(HOST)
+    (job,) = yard.client.get_children("/board")
+    yard.client.set(f"/board/{job}", yard.client.get(f"/board/{job}")[0])  # as if claimed by one that is dead now
+    assert run(["incident", "abort", INCIDENT, "--why", "it runs", "--by", "alice"]) == 0
+    assert run(["site", "status"]) == 1
+    shown = capsys.readouterr().out
+    assert f"PROBLEM: {INCIDENT} is being aborted: aborted by alice: it runs" in shown
+    run(["incident", "show", INCIDENT])
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{INCIDENT}: being aborted\n")
+    assert "set going by a conductor, which undoes what can be undone and ends it" in shown
+
+
+def test_only_of_a_death_it_is_said_that_no_evidence_has_come(
+    make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard = make_yard()
+    yard.lose(HOST)
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_DEGRADED, "az2-c1", facts={"what": "a fan"}))
+    run(["incident", "show", INCIDENT])
+    assert f"evidence that {HOST} is off: none yet" in capsys.readouterr().out
+    run(["incident", "abort", INCIDENT, "--why", "it runs"])
+    capsys.readouterr()
+    run(["incident", "show", INCIDENT])
+    assert f"evidence that {HOST} is off: none\n" in capsys.readouterr().out
+    (other,) = [each.id for each in yard.bench.incidents() if each.subject.name == "az2-c1"]
+    assert run(["incident", "show", other]) == 0
+    assert "evidence" not in capsys.readouterr().out
 
 
 def test_a_scope_that_covers_no_host_is_refused_where_the_cloud_can_be_asked(

@@ -159,6 +159,36 @@ def test_an_abort_before_any_server_was_moved_puts_the_host_back_as_it_was(yard:
     assert asked(yard) == 0
 
 
+def test_an_abort_does_not_call_a_host_off_that_only_a_human_calls_so(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=3, az2=3)
+    with yard.bench.site.world.settled() as world:
+        machines.power_off(world, HOST)
+    word = {"human": "yes", "by": "ann", "action": "acknowledged", "result": "pulled it"}
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_FENCED, HOST, facts=word))
+    cloud = Interrupted(yard.bench.site.cloud, "take_out", 1, lambda: orders.abort(yard.client, INCIDENT, yard.said()))
+    with yard.conducting(cloud=cloud):
+        reason = yard.over(HOST).reason
+    assert f"not undone: {HOST} was not switched off by medevac (acknowledged by ann: pulled it)" in reason
+
+
+def test_an_abort_of_a_return_says_how_the_host_stands_and_how_it_returns_all_the_same(yard: Yard) -> None:
+    returning = f"host.up:{HOST}:1"
+    with yard.conducting():
+        yard.over(HOST)
+        yard.bench.pass_time(60)
+    with yard.bench.site.world.settled() as world:
+        machines.power_on(world, HOST)
+    yard.bench.pass_time(60)
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_MEMBER, HOST))
+    abort = lambda: orders.abort(yard.client, returning, yard.said("not yet"))  # noqa: E731 - as the others here
+    with yard.conducting(cloud=Interrupted(yard.bench.site.cloud, "put_back", 1, abort)):
+        assert until(lambda: yard.bench.incident(returning).state.final)
+    assert yard.bench.incident(returning).reason == (
+        f"aborted by alice: not yet; undone: nothing; not undone: nova-compute on {HOST} is still disabled "
+        f"(medevac {INCIDENT}: host.down); its return begins anew with: medevac event post host.member {HOST}"
+    )
+
+
 CONTROLS = {
     "alternatives": "[fence, disable, {first_of: [{evacuate: {parallel: 1}}, {evacuate: {parallel: 1}}]}, verify]",
     "rounds": "[fence, disable, {retry: {times: 2, steps: [{evacuate: {parallel: 1}}, verify]}}]",

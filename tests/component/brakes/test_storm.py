@@ -226,6 +226,16 @@ def test_an_operator_lets_one_go_in_spite_of_the_storm(make_yard: MakeYard) -> N
     assert yard.going() == ["az1-c2"]
 
 
+def test_a_humans_word_stands_in_the_journal_though_the_storm_holds_the_host_as_before(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=4)
+    yard.lose(*(f"az1-c{n}" for n in range(1, 5)))
+    held = yard.incident("az1-c1")
+    word = {"human": "yes", "by": "ann", "action": "acknowledged", "result": "pulled both cords"}
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_FENCED, "az1-c1", facts=word))
+    assert (yard.incident("az1-c1").reason, yard.incident("az1-c1").held_by) == (held.reason, "breaker")
+    assert "(acknowledged by ann: pulled both cords). held by breaker" in yard.bench.journal(held.id)
+
+
 def test_no_more_hosts_are_recovered_at_once_than_the_cap_allows(make_yard: MakeYard) -> None:
     yard = make_yard(hosts_at_once=2, least=100)
     yard.lose(*zone(4))

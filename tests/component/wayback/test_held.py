@@ -17,6 +17,7 @@ from medevac.flows.returning import WayBack
 from medevac.sandbox.cloud.model import machines, verdict
 from medevac.sandbox.cloud.model.host import Host
 from medevac.sandbox.cloud.model.mishaps import ANY
+from medevac.workers.brakes import orders
 from tests.component.workers.bench import HOST, POLICY, SERVERS, SETTINGS, WEB, Bench
 
 DEATH = f"host.down:{HOST}:1"
@@ -87,6 +88,16 @@ def test_servers_without_room_are_tried_again_and_are_back_when_there_is_some(be
     look_again(bench, DEATH)
     assert bench.incident(DEATH).state is IncidentState.RECOVERED, bench.journal(DEATH)
     assert_clean(bench)
+
+
+def test_an_abort_of_what_had_been_tried_does_not_say_that_nothing_was_done(bench: Bench) -> None:
+    others(bench, 600)
+    die(bench)
+    stood = bench.incident(DEATH).reason
+    orders.abort(bench.client, DEATH, orders.Given("ann", "enough", bench.now))
+    found = bench.incident(DEATH)
+    assert found.state is IncidentState.PARKED
+    assert found.reason == f"aborted by ann: enough; it had been tried once, and what that did stays as it is: {stood}"
 
 
 def test_a_host_that_returns_before_there_is_room_takes_its_servers_up_again(bench: Bench) -> None:

@@ -104,10 +104,18 @@ def again(desk: Desk, stored: incidents.Stored, ruling: Ruling, said: str) -> No
     commit(transaction)
 
 
-def add_again(desk: Desk, transaction: TransactionRequest, stored: incidents.Stored, ruling: Ruling, said: str) -> None:
-    """Add the writes of `again` to *transaction*; a reason that is known is not told once more."""
+def add_again(  # noqa: PLR0913 - the four of `again`, the transaction, and whether it is news
+    desk: Desk,
+    transaction: TransactionRequest,
+    stored: incidents.Stored,
+    ruling: Ruling,
+    said: str,
+    *,
+    always: bool = False,
+) -> None:
+    """Add the writes of `again` to *transaction*; a reason that is known is not told once more, unless *always*."""
     incidents.replace(transaction, stored, ruling.incident)
-    if ruling.goes or ruling.incident.reason != stored.incident.reason:
+    if always or ruling.goes or ruling.incident.reason != stored.incident.reason:
         incidents.note(transaction, ruling.incident.id, [desk.line(f"{said}{_said(ruling)}")])
     if _counts(ruling):
         life = incarnation.read(desk.client, ruling.incident.subject)

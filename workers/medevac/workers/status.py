@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import collections
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from kazoo.client import KazooClient
 
 from medevac.core import layout
+from medevac.core.incident import Incident, IncidentState
 from medevac.workers import board_view, incidents, intake, roll
 from medevac.workers.brakes import view
-from medevac.workers.brakes.view import BrakeView
+from medevac.workers.brakes.orders import ABORTED
+from medevac.workers.brakes.view import SHOWN, BrakeView
 from medevac.workers.fencing import rounds
 from medevac.workers.fencing.rounds import FencePath
 from medevac.workers.roll import RollEntry
 from medevac.workers.zookeeper import bounded
+
+TOLD_FOR = 86_400.0
+"""Seconds for which an incident that was parked is a problem of the site: nobody can say that he has seen to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class SiteStatus:
     brakes: BrakeView = field(default_factory=BrakeView)
     fence_paths: tuple[FencePath, ...] = ()
     """What the last rounds found."""
+    undone: tuple[Incident, ...] = ()
+    """Incidents that ended within a day with something that people must see to, the latest first."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -54,6 +62,7 @@ class SiteStatus:
         if len({worker.policy_set for worker in self.workers if worker.policy_set}) > 1:
             found.append("the workers go by different policies: bring the files on their machines to the same state")
         found += self.brakes.problems
+        found += _undone(self.undone)
         found += rounds.problems(self.fence_paths)
         if self.parked_postings:
             found.append(f"{self.parked_postings} postings on the board could not be read and lie in {layout.PARKED}")
@@ -65,6 +74,7 @@ def look(client: KazooClient) -> SiteStatus:
     jobs = list(board_view.jobs(client))
     kept = list(incidents.read_all(client))
     states = collections.Counter(incident.state.value for incident in kept)
+    now = time.time()
     return SiteStatus(
         workers=tuple(roll.call(client)),
         leader=_leader(client),
@@ -73,9 +83,36 @@ def look(client: KazooClient) -> SiteStatus:
         jobs_claimed=sum(bool(job.owner) for job in jobs),
         incidents=dict(states),
         parked_postings=len(bounded(client.get_children_async(layout.PARKED))),
-        brakes=view.look(client, kept, time.time()),
+        brakes=view.look(client, kept, now),
         fence_paths=rounds.paths(client),
+        undone=undone(kept, now),
     )
+
+
+def undone(incidents: Sequence[Incident], now: float) -> tuple[Incident, ...]:
+    """Return those of *incidents* that were parked within a day before *now*, the latest first.
+
+    Not those that people have ended themselves, nor where the same host or server has been recovered since.
+    """
+    again = {each.subject: each.opened_at for each in incidents if each.state is IncidentState.RECOVERED}
+    found = [
+        each
+        for each in incidents
+        if each.state is IncidentState.PARKED
+        and (each.ended_at or 0.0) > now - TOLD_FOR
+        and not each.reason.startswith(ABORTED)
+        and again.get(each.subject, 0.0) <= each.opened_at
+    ]
+    return tuple(sorted(found, key=lambda each: (-(each.ended_at or 0.0), each.id)))
+
+
+def _undone(parked: Sequence[Incident]) -> Iterator[str]:
+    shown = parked if len(parked) <= SHOWN else parked[:1]
+    for each in shown:
+        at = f"{datetime.fromtimestamp(each.ended_at or 0.0, UTC):%Y-%m-%d %H:%M:%SZ}"
+        yield f"{each.id} was parked at {at}: {each.reason} (medevac incident show {each.id})"
+    if len(parked) > len(shown):
+        yield f"{len(parked) - len(shown)} more incidents were parked within a day: medevac incident list"
 
 
 def _leader(client: KazooClient) -> str:

@@ -22,6 +22,8 @@ from medevac.workers.zookeeper import TransactionRefusedError, bounded, commit
 
 OPERATOR = "operator"
 """What stands in Incident.held_by of an incident that is on hold."""
+ABORTED = "aborted by "
+"""How the reason of an incident begins that an operator has ended."""
 TRIES = 5
 """How often a write is tried that others forestall."""
 
@@ -91,7 +93,7 @@ def release(client: KazooClient, incident_id: str, said: Given) -> str:
 def abort(client: KazooClient, incident_id: str, said: Given) -> str:
     """Stop the incident and let be undone what can be; return what happens now.
 
-    One that nobody has worked on ends here and now.  Raises as hold does.
+    One that nobody is at work on ends here and now.  Raises as hold does.
     """
     return _give(client, incident_id, "abort", said, _aborted)
 
@@ -179,10 +181,18 @@ def _aborted(write: _Write) -> str:
         return "it stops before its next step, undoes what can be undone, and ends as parked"
     if job is not None:
         write.transaction.delete(f"{layout.BOARD}/{job.id}", version=0)
-    reason = f"aborted by {write.said}; nothing had been done, so nothing was undone"
+    reason = f"{ABORTED}{write.said}; {_left_over(write.incident, earlier=write.incident.attempt - (job is not None))}"
     ended = replace(write.incident, state=IncidentState.PARKED, reason=reason, ended_at=write.said.at, held_by="")
     write.change(ended)
     return "nobody was at work on it: it has ended as parked"
+
+
+def _left_over(incident: Incident, *, earlier: int) -> str:
+    """Return what is left of the *earlier* attempts of an incident that nobody is at work on."""
+    if earlier < 1:
+        return "nothing had been done, so nothing was undone"
+    tried = "once" if earlier == 1 else f"{earlier} times"
+    return f"it had been tried {tried}, and what that did stays as it is: {incident.reason}"
 
 
 def _job(write: _Write) -> board_view.JobRow | None:

@@ -23,6 +23,7 @@ _RELEASES = {
     "maintenance": "the host itself, the end of its maintenance, or: medevac incident release {id} --why ...",
     "cap": "the end of another recovery",
     "limit": "medevac incident release {id} --why ...",
+    "abort": "a conductor, which undoes what can be undone and ends it",
     "operator": "medevac incident release {id} --why ...",
     "capacity": "a host that comes back, or a reserved one",
     "storage": "a server on that storage that runs again, or: medevac incident release {id} --why ...",
@@ -44,6 +45,11 @@ class HeldOne:
     """Seconds since the epoch at which triage looks again; 0: not by itself."""
     released_by: str
     """What sets it going."""
+
+    @property
+    def stands(self) -> str:
+        """Return "is held by evidence", or that it is being aborted."""
+        return "is being aborted" if self.held_by == Order.ABORT else f"is held by {self.held_by or 'an older release'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def _waiting(found: BrakeView) -> Iterator[str]:
     """Yield a sentence for each that waits; of many that one thing holds, the first, and how many more there are."""
     for holder, held in found.by_holder.items():
         shown = held if len(held) <= SHOWN else held[:1]
-        yield from (f"{each.incident} is held by {holder}: {each.reason}" for each in shown)
+        yield from (f"{each.incident} {each.stands}: {each.reason}" for each in shown)
         if len(held) > len(shown):
             yield f"{len(held) - len(shown)} more incidents are held by {holder}: medevac incident list"
 
@@ -121,6 +127,8 @@ def set_going_by(incident: Incident) -> str:
 
 def _on_hold(client: KazooClient, incident: Incident) -> HeldOne | None:
     said = orders.given(client, incident.id)
+    if Order.ABORT in said:
+        return HeldOne(incident.id, Order.ABORT, f"aborted by {said[Order.ABORT]}", 0.0, _RELEASES[Order.ABORT])
     if Order.HOLD not in said:
         return None
     hint = _RELEASES[orders.OPERATOR].format(id=incident.id)

@@ -156,12 +156,13 @@ class HostDown:
         if not wants:
             return self._desk.duplicate(event, incident, f"{incident.id} is being recovered already")
         incident = replace(incident, evidence=incident.evidence or evidence)
+        told = seen(event) + (f" ({evidence.detail})" if evidence is not None else "")
         if incident.state is not IncidentState.HELD:
-            return self._enrich(event, stored, incident)
-        return self._set_going(event, stored, incident)
+            return self._enrich(event, stored, incident, told)
+        return self._set_going(event, stored, incident, told)
 
-    def _enrich(self, event: Event, stored: Stored, incident: Incident) -> Handled:
-        reason = f"evidence for {incident.id}: {seen(event)}"
+    def _enrich(self, event: Event, stored: Stored, incident: Incident, told: str) -> Handled:
+        reason = f"evidence for {incident.id}: {told}"
 
         def also(transaction: TransactionRequest) -> None:
             incidents.replace(transaction, stored, incident)
@@ -169,7 +170,7 @@ class HostDown:
 
         return self._desk.duplicate(event, incident, reason, also)
 
-    def _set_going(self, event: Event, stored: Stored, incident: Incident) -> Handled:
+    def _set_going(self, event: Event, stored: Stored, incident: Incident, told: str) -> Handled:
         service = self._desk.cloud.host_service(incident.subject.name)
         if service is None:
             reason = f"Nova knows no compute service on {incident.subject.name} now"
@@ -178,7 +179,8 @@ class HostDown:
         ruling = rule(self._desk, incident, service, life.record)
 
         def also(transaction: TransactionRequest) -> None:
-            add_again(self._desk, transaction, stored, ruling, f"{seen(event)}. ")
+            proves = incident.evidence is not None and stored.incident.evidence is None
+            add_again(self._desk, transaction, stored, ruling, f"{told}. ", always=proves)
 
         went = "set going again" if ruling.goes else f"is still held: {ruling.incident.reason}"
         return self._desk.settle(event, Outcome.DUPLICATE, f"{incident.id} {went}", also, incident.id)
