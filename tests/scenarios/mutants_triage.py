@@ -25,6 +25,7 @@ from medevac.workers.brakes.rules import Scene
 from medevac.workers.desk import Desk, Promises
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.intake import Intake
+from medevac.workers.latecomers import Latecomers
 from medevac.workers.names import HostNames
 from medevac.workers.recovery import Recovery
 from medevac.workers.site_brakes import BrakeSettings
@@ -319,6 +320,28 @@ class BelievesAnybodysFencing(StirredCrew):
         return Gullible(self.desk(stage, process, client))
 
 
+class Discreet(Latecomers):
+    """Keeps to itself what Nova does late."""
+
+    def run(self) -> None:
+        """Look at nothing."""
+
+
+class Incurious(Intake):
+    """An intake to which a recovery that is over is over."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._latecomers = Discreet(desk)
+
+
+class LooksNoMoreAfterTheEnd(StirredCrew):
+    """Tells nobody what Nova does when a recovery is over."""
+
+    def intake(self, stage: Stage, process: Process, client: KazooClient) -> Intake:
+        return Incurious(self.desk(stage, process, client))
+
+
 MUTANTS: tuple[type[StirredCrew], ...] = (
     IgnoresMaintenance,
     IgnoresBlindness,
@@ -340,4 +363,5 @@ MUTANTS: tuple[type[StirredCrew], ...] = (
     ForgetsEarlierDeaths,
     IgnoresReturns,
     BelievesAnybodysFencing,
+    LooksNoMoreAfterTheEnd,
 )

@@ -46,6 +46,11 @@ CAUGHT = [
     (mutants_triage.ForgetsEarlierDeaths, "a-host-dies-again", "was never settled"),
     (mutants_triage.IgnoresReturns, "the-cluster-reaches-it-again", "is recovering"),
     (mutants_triage.BelievesAnybodysFencing, "somebody-elses-fencing-failed", "is recovering"),
+    (
+        mutants_triage.LooksNoMoreAfterTheEnd,
+        "an-order-to-a-host-that-stood-still-comes-late",
+        "Nova has it in ERROR, and nobody was told",
+    ),
     (mutants_steps.SeesNoReturn, "a-host-comes-back-in-the-middle", "+1:40  worker-1  evacuate web-1"),
     (mutants_steps.TrustsOneDevice, "a-device-lies", "while it runs on compute-1"),
     (

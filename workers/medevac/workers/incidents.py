@@ -96,6 +96,32 @@ class OpenOnes:
         return stored
 
 
+class EndedOnes:
+    """The incidents that are over; each is read once when it is."""
+
+    def __init__(self, client: KazooClient) -> None:
+        """Read through *client*; not safe for many threads."""
+        self._client = client
+        self._over: dict[str, Incident | None] = {}
+
+    def read(self, since: float) -> list[Incident]:
+        """Return those that ended at *since*, seconds since the epoch, or later.  Raises StoreUnreachableError."""
+        names = set(bounded(self._client.get_children_async(layout.INCIDENTS)))
+        self._over = {name: incident for name, incident in self._over.items() if name in names}
+        calls = {name: self._client.get_async(layout.incident(name)) for name in sorted(names - self._over.keys())}
+        for name, call in calls.items():
+            try:
+                incident = decode(Incident, bounded(call)[0], layout.incident(name))
+            except NoNodeError:
+                continue
+            except MalformedDocumentError:
+                self._over[name] = None
+                continue
+            if incident.state.final:
+                self._over[name] = incident
+        return [each for each in self._over.values() if each is not None and (each.ended_at or 0.0) >= since]
+
+
 def journal(client: KazooClient, incident_id: str) -> list[JournalEntry]:
     """Return the timeline of an incident, in the order in which it was written."""
     return [entry for name in pages(client, incident_id) for entry in entries_of(client, incident_id, name)]

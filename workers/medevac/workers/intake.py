@@ -17,6 +17,7 @@ from medevac.workers.cases.server import ServerCase
 from medevac.workers.cases.way_back import WayBack
 from medevac.workers.desk import Desk, Promises
 from medevac.workers.incidents import OpenOnes
+from medevac.workers.latecomers import Latecomers
 from medevac.workers.names import AmbiguousHostError
 from medevac.workers.opinion import CLOCKS
 from medevac.workers.reconsidering import Cases, Reconsidering
@@ -61,6 +62,7 @@ class Intake:
             **dict.fromkeys(_CONTROL_PLANE, ControlPlane(desk).handle),
         }
         self._reconsidering = Reconsidering(desk, open_ones, cases)
+        self._latecomers = Latecomers(desk)
 
     def handle(self, event: Event) -> Handled:
         """Settle *event* and return what became of it.
@@ -80,11 +82,14 @@ class Intake:
     def reconsider(self) -> float | None:
         """Judge held incidents anew whose time has come; return the time of the next (seconds since the epoch).
 
-        None: nothing is held; infinite: only people or events release what is.
+        None: nothing is held; infinite: only people or events release what is.  It is also looked whether Nova does
+        something late for recoveries that are over.
 
         Raises StoreUnreachableError; what one incident raises does not stop the others.
         """
-        return self._reconsidering.run()
+        due = self._reconsidering.run()
+        self._latecomers.run()
+        return due
 
 
 def not_ahead(event: Event, now: float) -> Event:

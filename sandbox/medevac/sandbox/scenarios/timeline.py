@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from medevac.flows.policy.binding import key_of
 from medevac.sandbox.clock import START
+from medevac.sandbox.scenarios import endings
 from medevac.sandbox.scenarios.language import Act
 from medevac.sandbox.scenarios.stage import Stage
 
@@ -23,6 +24,7 @@ def timeline(stage: Stage, acts: list[tuple[float, str]]) -> list[str]:
     lines += [(at, 1, f"room      {text}") for at, text in _room(stage)]
     lines += [(at, 2, f"incident  {text}") for at, text in _states(stage)]
     lines += [(deed.at, 3, f"{deed.process:<9} {deed.text}{_error(deed.error)}") for deed in stage.witness.deeds]
+    lines += [(at, 4, f"told      {text}") for at, text in endings.told_late(stage)]
     ordered = sorted(lines, key=lambda line: (round(line[0], 6), line[1]))
     return list(_told_once([(at - START, text) for at, _, text in ordered]))
 

@@ -21,7 +21,7 @@ from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.sandbox.cloud.model import guests
 from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.server import Server
-from medevac.sandbox.scenarios import beginnings
+from medevac.sandbox.scenarios import beginnings, endings
 from medevac.sandbox.scenarios.caps import Caps
 from medevac.sandbox.scenarios.process import Process
 from medevac.workers.brakes import orders
@@ -207,6 +207,8 @@ class Witness:
                 wanted = server.should_run and not server.deleted and not taken_for_stopped
                 if wanted and not world.ledger.hosts_of(server.id):
                     self._require_told(server.id, server.name)
+                elif wanted and server.vm_state == "error" and not endings.is_told(self._stage, server.id):
+                    self._break(f"{server.name} runs, Nova has it in ERROR, and nobody was told")
 
     def _met_an_evacuation(self, server_id: str) -> bool:
         """Tell whether its owner stopped a server as Nova was being asked for it, on a host where no stop is done."""
