@@ -128,4 +128,5 @@ def why_not_ours(service: HostService) -> str:
     if service.enabled:
         return f"its service is forced down without our mark: `nova service-force-down --unset {service.host}`"
     told = f" ({service.disabled_reason})" if service.disabled_reason else ""
-    return f"somebody else has disabled it{told}" + (", and it is forced down" if service.forced_down else "")
+    forced = f", and it is forced down: `nova service-force-down --unset {service.host}`" if service.forced_down else ""
+    return f"somebody else has disabled it{told}{forced}"

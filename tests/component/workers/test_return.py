@@ -84,7 +84,23 @@ def test_a_host_that_somebody_else_took_out_is_only_noted(bench: Bench) -> None:
     with bench.site.world.settled() as world:
         services.update(world, world.host(HOST), ServiceUpdate("disabled", "new fans", forced_down=True))
     handled = bench.settled(bench.host_event(EventKind.HOST_MEMBER))
-    assert (handled.outcome, handled.reason) == (Outcome.IGNORED, f"the cluster reaches {HOST}; noted")
+    assert handled.outcome is Outcome.IGNORED
+    assert handled.reason == (
+        f"the cluster reaches {HOST}; it is left as it is: somebody else has disabled it (new fans), and it is forced "
+        f"down: `nova service-force-down --unset {HOST}`"
+    )
+
+
+def test_a_host_that_dies_in_the_reserve_keeps_its_reason_and_it_is_said_what_it_waits_for(bench: Bench) -> None:
+    with bench.site.world.settled() as world:
+        services.update(world, world.host(HOST), ServiceUpdate("disabled", "reserved"))
+    death = die(bench)
+    bench.work()
+    kept = f"nova-compute on {HOST} forced down; it stays disabled for somebody else's reason (reserved)"
+    assert kept in bench.journal(death)
+    come_back(bench)
+    handled = bench.settled(bench.host_event(EventKind.HOST_MEMBER))
+    assert "somebody else has disabled it (reserved), and it is forced down: `nova service-force" in handled.reason
 
 
 def test_that_a_host_was_reached_is_known_even_while_nova_does_not_answer(bench: Bench) -> None:

@@ -10,7 +10,7 @@ import pytest
 from medevac.core.errors import NotificationError
 from medevac.flows.policy.problems import ProblemsError
 from medevac.workers.notify import AppriseNotifier
-from medevac.workers.site import SecretSource, read_site
+from medevac.workers.site import SecretSource, read_site, review_site
 from tests.fixtures.desk import SECRET, Desk, desk
 
 __all__ = ["desk"]
@@ -80,6 +80,17 @@ def test_the_site_file_names_targets_and_where_their_urls_are(tmp_path: Path) ->
     file.write_text(SITE + "notify: {page: {env: PAGE_URL}, ops: {file: /etc/medevac/ops.url}}\n")
     site = read_site(file, {})
     assert site.notify == {"page": SecretSource(env="PAGE_URL"), "ops": SecretSource(file="/etc/medevac/ops.url")}
+
+
+@pytest.mark.parametrize(("targets", "warned"), [("{ops: {env: OPS}}", True), ("{page: {env: OPS}}", False)])
+def test_a_site_whose_targets_are_told_of_nothing_that_is_held_is_warned(
+    tmp_path: Path, targets: str, *, warned: bool
+) -> None:
+    file = tmp_path / "medevac.yaml"
+    file.write_text(SITE + f"notify: {targets}\n")
+    _, problems = review_site(file, {})
+    assert not problems.failed
+    assert ("nobody is paged of incidents that are held" in str(problems.listed())) == warned
 
 
 @pytest.mark.parametrize("target", ["ops", "file"])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from medevac.flows.policy import binding
 from medevac.flows.policy.binding import Binder
+from medevac.flows.policy.checks_names import PAGE
 from medevac.flows.policy.document import Entries, Entry, Items, Node, Text, compose
 from medevac.flows.policy.duration import Duration, TimeOfDay
 from medevac.flows.policy.grammar import read_match, read_time_of_day
@@ -185,6 +186,7 @@ def _bound(
         _check_zookeeper(site, binder)
         check_pages(site.fencing, site.fence_rounds, site.notify, binder)
         check_brakes(site.brakes, site.notify, binder)
+        _check_page(site, binder)
     return site
 
 
@@ -236,3 +238,10 @@ def _check_zookeeper(site: Site, binder: Binder) -> None:
     elif found and not found["root"]:
         message = "no path of its own in ZooKeeper: medevac's data would lie beside that of others"
         binder.problems.warning(place, message, hint)
+
+
+def _check_page(site: Site, binder: Binder) -> None:
+    if site.notify and PAGE not in site.notify:
+        message = f"nobody is paged of incidents that are held: there is no target {PAGE!r}"
+        hint = f"add '{PAGE}: {{file: ...}}' for what is held by evidence, a limit or storage (docs/triage.md)"
+        binder.problems.warning(binder.place("notify"), message, hint)

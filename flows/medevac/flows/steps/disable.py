@@ -43,19 +43,25 @@ class Disable(Step):
         original = from_plain(HostService, service, "result of survey")
         ours = "" if self.brief.failure == HOST_DOWN else FORCED
         reason = f"{self.brief.mark}: {self.brief.failure}{forced_words(original, ours)}"
-        self.patiently(ports, lambda: self._take_out(ports, original, reason))
-        self.say(ports, f"nova-compute on {original.host} forced down and disabled ({reason})")
+        taken = self.patiently(ports, lambda: self._take_out(ports, original, reason))
+        kept = f"; it stays disabled for somebody else's reason ({taken.disabled_reason or 'none was given'})"
+        done = f" and disabled ({reason})" if taken.enabled else kept
+        self.say(ports, f"nova-compute on {original.host} forced down{done}")
         return True
 
-    def _take_out(self, ports: Ports, original: HostService, reason: str) -> None:
-        """Force the service down and disable it; each try looks again whether an operator has disabled it meanwhile."""
+    def _take_out(self, ports: Ports, original: HostService, reason: str) -> HostService:
+        """Force the service down and disable it; each try looks again whether an operator has disabled it meanwhile.
+
+        Return it as it counts as having been before: disabled, where the reason of an operator stays.
+        """
         # What an earlier incident of ours has disabled bears this one's mark from now on: its way back waits for it.
         taken = replace(original, enabled=True) if taken_out_by(original) else original
         now = ports.cloud.host_service(original.host)
         if now is not None and not now.enabled and not taken_out_by(now):
-            taken = replace(original, enabled=False)  # an operator's own mark, since the survey: its reason stays
+            taken = now  # an operator's own mark, perhaps since the survey: its reason stays
         ports.log.assert_owned()
         ports.cloud.take_out(taken, reason)
+        return taken
 
     def revert(self, *, ports: Ports, service: Any, **_: object) -> None:  # noqa: ANN401 - JSON
         """Put the service back as it was, unless servers have left the host: then it stays out, with our reason.

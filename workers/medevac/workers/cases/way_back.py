@@ -11,7 +11,7 @@ from medevac.flows.capacity import CAPACITY
 from medevac.flows.failback import waits
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.flows.ports import HostService
-from medevac.flows.returning import taken_out_by
+from medevac.flows.returning import taken_out_by, why_not_ours
 from medevac.workers import incarnation, incidents
 from medevac.workers.cases.shared import dying, last, no_service
 from medevac.workers.desk import Desk, NotYetError
@@ -38,13 +38,13 @@ class WayBack:
         """
         subject = Subject(SubjectKind.HOST, self._desk.host_names(event.subject.name))
         life = self._noted(event, subject)
-        reason = f"the cluster reaches {subject.name}; noted"
         service = self._desk.cloud.host_service(subject.name)
         if service is None:
-            return self._desk.ignore(event, reason)
+            return self._desk.ignore(event, f"the cluster reaches {subject.name}; noted")
         if not _died(service):
             self._wait_for_conductor(event, subject)
-            return self._desk.ignore(event, reason)
+            stays = f"; it is left as it is: {why_not_ours(service)}" if service.forced_down else "; noted"
+            return self._desk.ignore(event, f"the cluster reaches {subject.name}{stays}")
         return self._come_back(event, subject, life, service)
 
     def still(self, incident: Incident) -> Opinion:
