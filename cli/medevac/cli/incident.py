@@ -19,7 +19,7 @@ from medevac.flows.policy.words import HOST_DOWN
 from medevac.workers import incidents
 from medevac.workers.brakes import view
 from medevac.workers.brakes.orders import Order
-from medevac.workers.brakes.view import HeldOne
+from medevac.workers.brakes.view import BrakeView
 
 
 @click.group(cls=Group)
@@ -42,14 +42,14 @@ def list_(only_open: bool, zookeeper: str, as_json: bool) -> None:
     """List all incidents, oldest first."""
     with store(zookeeper) as client:
         found = [each for each in incidents.read_all(client) if not (only_open and each.state.final)]
-        waiting = view.look(client, found, time.time()).by_incident
+        seen = view.look(client, found, time.time())
     if as_json:
         output.as_json(to_plain(found))
         return
     if not found:
         click.echo("No incident is open." if only_open else "No incident is known.")
         return
-    rows = [(i.id, _state(i, waiting.get(i.id)), output.moment(i.opened_at), i.reason) for i in found]
+    rows = [(i.id, _state(i, seen), output.moment(i.opened_at), i.reason) for i in found]
     output.table(("INCIDENT", "STATE", "SEEN", "WHY"), rows)
 
 
@@ -63,12 +63,12 @@ def show(incident_id: str, zookeeper: str, as_json: bool) -> None:
         incident = incidents.read(client, incident_id).incident
         journal = incidents.journal(client, incident_id)
         report = incidents.report(client, incident_id)
-        waits = view.look(client, [incident], time.time()).by_incident.get(incident_id)
+        seen = view.look(client, [incident], time.time())
     if as_json:
-        held = to_plain(waits) if waits else None
-        output.as_json({"incident": to_plain(incident), "journal": to_plain(journal), "report": report, "held": held})
+        stands = {"held": to_plain(seen.by_incident.get(incident_id)), "unclaimed": seen.unclaimed.get(incident_id)}
+        output.as_json({"incident": to_plain(incident), "journal": to_plain(journal), "report": report, **stands})
         return
-    _head(incident, waits)
+    _head(incident, seen)
     click.echo("\nTimeline (seconds after it was seen)")
     width = max((len(entry.step) for entry in journal), default=0)
     for entry in journal:
@@ -77,21 +77,25 @@ def show(incident_id: str, zookeeper: str, as_json: bool) -> None:
         _report(report)
 
 
-def _state(incident: Incident, waits: HeldOne | None) -> str:
+def _state(incident: Incident, seen: BrakeView) -> str:
+    waits = seen.by_incident.get(incident.id)
     if incident.state is IncidentState.RECOVERING:
-        ordered = "being aborted" if waits and waits.held_by == Order.ABORT else "on hold"
-        return ordered if waits else incident.state.value
+        if waits:
+            return "being aborted" if waits.held_by == Order.ABORT else "on hold"
+        return "waiting" if incident.id in seen.unclaimed else incident.state.value
     return incident.state.value + (f" by {waits.held_by}" if waits and waits.held_by else "")
 
 
-def _head(incident: Incident, waits: HeldOne | None) -> None:
-    click.echo(f"{incident.id}: {_state(incident, waits)}")
+def _head(incident: Incident, seen: BrakeView) -> None:
+    click.echo(f"{incident.id}: {_state(incident, seen)}")
     output.say(incident.reason, 2)
-    if waits:
+    if waits := seen.by_incident.get(incident.id):
         again = f", looked at again at {output.moment(waits.again_at)}" if waits.again_at else ""
         if waits.reason != incident.reason:
             output.say(waits.reason, 2)
         output.say(f"set going by {waits.released_by}{again}", 2)
+    if incident.id in seen.unclaimed:
+        output.say(seen.unclaimed[incident.id], 2)
     click.echo(f"  seen at {output.moment(incident.opened_at)}, attempt {incident.attempt}")
     proof = incident.evidence
     if proof is None and incident.failure != HOST_DOWN:

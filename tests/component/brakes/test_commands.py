@@ -178,6 +178,25 @@ def test_an_abort_that_a_conductor_has_to_carry_out_is_shown_until_it_is(
     assert "set going by a conductor, which undoes what can be undone and ends it" in shown
 
 
+def test_of_a_job_that_nobody_has_claimed_it_is_said_what_it_waits_for(
+    make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard = make_yard()
+    yard.lose(HOST)
+    run(["incident", "show", INCIDENT])
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{INCIDENT}: waiting\n")
+    assert "  its job waits for a worker (job0000000000)\n" in shown
+    run(["site", "disarm", "--scope", "az1", "--until", "2h", "--reason", "switches"])
+    capsys.readouterr()
+    run(["incident", "show", INCIDENT])
+    assert "; where it is disarmed, until it is armed: medevac site arm --scope az1\n" in capsys.readouterr().out
+    run(["incident", "list"])
+    assert f"{INCIDENT}  waiting " in capsys.readouterr().out
+    run(["incident", "show", INCIDENT, "--json"])
+    assert "until it is armed" in json.loads(capsys.readouterr().out)["unclaimed"]
+
+
 def test_only_of_a_death_it_is_said_that_no_evidence_has_come(
     make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from kazoo.client import KazooClient
 
 from medevac.core.incident import Incident, IncidentState
+from medevac.workers import board_view
+from medevac.workers.board_view import JobRow
 from medevac.workers.brakes import levels, marks, orders
 from medevac.workers.brakes.levels import Levels
 from medevac.workers.brakes.marks import Disarm, Maintenance, Mode
@@ -61,6 +63,8 @@ class BrakeView:
     held: tuple[HeldOne, ...] = ()
     levels: Levels | None = None
     """How failure domains stood when the leader last looked; None before its first look."""
+    unclaimed: Mapping[str, str] = field(default_factory=dict)
+    """Why the job of an incident waits on the board, by its id: of those that are being recovered, and not held."""
 
     @property
     def by_incident(self) -> Mapping[str, HeldOne]:
@@ -108,7 +112,12 @@ def look(client: KazooClient, incidents: Sequence[Incident], now: float) -> Brak
     held = [_held(each) for each in incidents if each.state is IncidentState.HELD]
     running = [each for each in incidents if each.state is IncidentState.RECOVERING]
     held += [found for each in running if (found := _on_hold(client, each)) is not None]
-    return BrakeView(marks.disarms(client, now), marks.maintenances(client, now), tuple(held), levels.read(client))
+    disarms, names = marks.disarms(client, now), {each.id for each in running} - {each.incident for each in held}
+    waiting = {
+        row.incident: _unclaimed(row, disarms) for row in (board_view.jobs(client) if names else ()) if not row.owner
+    }
+    unclaimed = {name: why for name, why in waiting.items() if name in names}
+    return BrakeView(disarms, marks.maintenances(client, now), tuple(held), levels.read(client), unclaimed)
 
 
 def ending(until: float) -> str:
@@ -123,6 +132,14 @@ def _held(incident: Incident) -> HeldOne:
 def set_going_by(incident: Incident) -> str:
     """Return what sets a held *incident* going."""
     return _RELEASES.get(incident.held_by, _UNTOLD).format(id=incident.id)
+
+
+def _unclaimed(row: JobRow, disarms: Sequence[Disarm]) -> str:
+    """Return why nobody has claimed the job *row*, as far as that can be told without asking the cloud for places."""
+    told = f"its job waits for a worker ({row.id})"
+    if row.claims or not disarms:
+        return told
+    return f"{told}; where it is disarmed, until it is armed: {', or '.join(marks.arming(d.scope) for d in disarms)}"
 
 
 def _on_hold(client: KazooClient, incident: Incident) -> HeldOne | None:
