@@ -74,16 +74,16 @@ def told(server: Known, record: Migration, seen: Server, source: str) -> str:
 
     Empty where there is nothing to tell: it is still on its *source*, as was said before, or it is well.
     """
-    if seen.task_state or seen.host in ("", source):
+    if seen.host in ("", source):
         return ""
-    if seen.vm_state == ERROR:
+    if seen.vm_state == ERROR:  # and busy with a task for good: Nova leaves that as the late order had set it
         return (
             f"{server.name} is in ERROR on {seen.host}, and may run there all the same: Nova carried out an evacuation "
             f"to {record.destination or 'another host'} late that had been given up, and it ended as {record.status}. "
             f"See that it runs on {seen.host}, and that nothing of it runs on {record.destination or 'any other'}; "
             f"then: openstack server set --state active {server.id}"
         )
-    if record.status != ARRIVED or record.destination != seen.host:
+    if seen.task_state or record.status != ARRIVED or record.destination != seen.host:
         return ""
     if server.host:
         return (

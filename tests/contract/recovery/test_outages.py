@@ -11,6 +11,7 @@ import pytest
 
 from medevac.flows.estate import CONDUCTOR, SCHEDULER
 from medevac.flows.ports import Server
+from medevac.workers.latecomers import LOOK_EVERY
 from tests.contract.cloud.rig import RigStage
 from tests.contract.cloud.stage import server, until
 from tests.contract.recovery.product import Product
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 SERVERS = 6
 BEGUN = 2
 AWAY = 20.0
+TOLD = 2.2 * LOOK_EVERY
 
 
 @pytest.mark.parametrize("name", ["nova-api", CONDUCTOR, "rabbit"])
@@ -52,6 +54,7 @@ def test_without_any_nova_scheduler_nothing_runs_twice_and_what_may_run_unseen_i
     product.assert_back(was for was in before if was not in stayed)
 
 
+@pytest.mark.timeout(900)
 def test_a_server_whose_new_host_stands_still_is_put_elsewhere_and_stays_there_though_the_order_comes_late(
     rig: RigStage, product: Product
 ) -> None:
@@ -72,6 +75,7 @@ def test_a_server_whose_new_host_stands_still_is_put_elsewhere_and_stays_there_t
     until(rig, lambda: server(rig, server_id).vm_state == "error", "the order that came late has been carried out")
     assert server(rig, server_id).host == there
     assert rig.copies()[server_id] == [there]
+    product.until(lambda: f"is in ERROR on {there}" in product.command("incident", "show", incident.id), TOLD)
     rig.cloud.reset_state(server_id, "active")  # all that its operator has to do
     product.assert_back(before)
 

@@ -125,6 +125,7 @@ def _take(job: _Job) -> None:
 def _spawn(job: _Job) -> None:
     if job.server.task_state != "rebuilding":
         _fail(job, _surprise(job), "error")
+        job.server.task_state = "rebuilding"  # as Nova had set it before it noticed, and saves it with the error
         return
     if job.host.name in job.world.ledger.hosts_of(job.server.id):
         _fail(job, f"Instance {job.server.id} already exists.", "error")
