@@ -115,6 +115,19 @@ def test_a_hold_while_the_fence_device_is_looked_at_keeps_the_power_on(make_yard
     assert not world.hosts[HOST].powered
 
 
+def test_an_abort_between_two_tries_of_the_ladder_waits_for_no_other(make_yard: MakeYard) -> None:
+    yard = make_yard(az1=3, az2=3)
+    world = yard.bench.site.world
+    with world.settled():
+        machines.cut_network(world, HOST)
+    yard.bench.site.bmc.order(HOST, "refuse")
+    yard.bench.settled(yard.bench.host_event(EventKind.HOST_DOWN, HOST))
+    fencer = Interrupted(yard.bench.site.fencer, "ladder", 1, lambda: orders.abort(yard.client, INCIDENT, yard.said()))
+    with yard.conducting(fencer=fencer):
+        assert yard.over(HOST).reason.startswith("aborted by alice: because")
+    assert yard.bench.site.bmc.power_commands()[HOST] == {"status": 1}
+
+
 @pytest.mark.parametrize(("port", "calls"), FORWARD.items())
 def test_the_calls_that_ask_first_are_calls_of_their_ports(yard: Yard, port: str, calls: frozenset[str]) -> None:
     assert [call for call in calls if not hasattr(getattr(yard.bench.site.ports, port), call)] == []

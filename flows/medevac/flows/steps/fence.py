@@ -106,6 +106,7 @@ class Fence(Step):
                 self._page(ports, ladder)
                 raise self._nothing(refused + ladder.refusal)
             self.say(ports, f"{self.brief.host} could not be fenced: {ladder.refusal}; trying again in {pause:.0f} s")
+            ports.log.heed()
             clock.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
