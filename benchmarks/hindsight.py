@@ -111,7 +111,7 @@ def remembered(cloud: Cloud, past: Sequence[tuple[int, int]]) -> Learnt | None:
     site = FakeSite(
         SiteSpec((*(HostSpec(host, zone="az1") for host in hosts), *spares), tuple(servers)), earlier.settings
     )
-    nova = SlowCloud(site, cloud.calls)
+    nova = SlowCloud(site, cloud.calls, site.clock.wait)
     for host, (_, at_once) in hosts.items():
         by_hand.evacuate(site.world, nova, site.clock, host, at_once)
         site.clock.wait(HOUR)

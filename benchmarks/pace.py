@@ -11,7 +11,7 @@ import argparse
 import json
 import random
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,9 +30,10 @@ from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.cloud.model.world import World
-from medevac.sandbox.fakes import START, FakeClock, FakeCloud, FakeSite
+from medevac.sandbox.fakes import START, FakeCloud, FakeSite
 
 DEAD = "dead"
+SPARES = 6
 FIXED = (1, 2, 4, 8, 16)
 RECOVERIES = 6
 """One host after the other, with what was kept of those before it."""
@@ -96,15 +97,15 @@ CLOUDS = (
 class SlowCloud(FakeCloud):
     """A cloud whose calls take their time."""
 
-    def __init__(self, site: FakeSite, calls: float) -> None:
+    def __init__(self, site: FakeSite, calls: float, wait: Callable[[float], None]) -> None:
         """Take *calls* seconds to accept an evacuation."""
         super().__init__(site.world)
-        self._clock: FakeClock = site.clock
+        self._wait = wait
         self._calls = calls
 
     def evacuate(self, server_id: str, hold: bool = False) -> None:  # noqa: FBT001, FBT002 - as the port says
         """Ask for a server's evacuation."""
-        self._clock.wait(self._calls)
+        self._wait(self._calls)
         super().evacuate(server_id, hold)
 
 
@@ -207,21 +208,35 @@ def in_turn(clouds: Sequence[Cloud], servers: int) -> list[float]:
 
 def seconds(cloud: Cloud, servers: int, parallel: int, kept: Kept | None = None) -> float:
     """Return how long a recovery of a host with so many *servers* takes; *parallel* 0: as the default does it."""
-    spares = [HostSpec(f"spare-{number}", zone="az1") for number in range(6)]
-    specs = [ServerSpec(f"s{number}", DEAD) for number in range(servers)]
-    site = FakeSite(SiteSpec((HostSpec(DEAD, zone="az1"), *spares), tuple(specs)), cloud.settings)
-    site.cloud, site.traffic = SlowCloud(site, cloud.calls), Traffic(kept)
-    with site.world.settled() as world:
-        machines.cut_network(world, DEAD)
-        if cloud.later is not None:
+    site = site_of(cloud, [DEAD], servers)
+    site.cloud, site.traffic = SlowCloud(site, cloud.calls, site.clock.wait), Traffic(kept)
+    if cloud.later is not None:
+        with site.world.settled() as world:
             _change_half_way(world, servers, cloud.later)
+    brief = Brief("host.down:dead:1", "host.down", DEAD, START, Settings(shared_storage=("*",), adaptive=not parallel))
+    _run(site, factory.document(brief, [everyone(parallel)]))
+    return site.clock.now() - START
+
+
+def site_of(cloud: Cloud, hosts: Sequence[str], servers: int) -> FakeSite:
+    """Return a site of which *hosts* are dead, each with so many servers."""
+    names = [f"spare-{number}" for number in range(SPARES)]
+    specs = [ServerSpec(f"{host}-{number}", host) for host in hosts for number in range(servers)]
+    site = FakeSite(
+        SiteSpec(tuple(HostSpec(name, zone="az1") for name in (*hosts, *names)), tuple(specs)), cloud.settings
+    )
+    with site.world.settled() as world:
+        for host in hosts:
+            machines.cut_network(world, host)
+    return site
+
+
+def everyone(parallel: int) -> Policy:
+    """Return a policy for all servers, *parallel* of them at once; 0: as many as the policies' default allows."""
     evacuate = Evacuate(timeout=PATIENT, on_failure=OnFailure(retry=20))
     if parallel:
         evacuate = replace(evacuate, parallel=parallel)
-    policy = Policy(name="everyone", match=Match(), when={"host.down": Flow((Fence(), Disable(), evacuate, Verify()))})
-    brief = Brief("host.down:dead:1", "host.down", DEAD, START, Settings(shared_storage=("*",), adaptive=not parallel))
-    _run(site, factory.document(brief, [policy]))
-    return site.clock.now() - START
+    return Policy(name="everyone", match=Match(), when={"host.down": Flow((Fence(), Disable(), evacuate, Verify()))})
 
 
 def _change_half_way(world: World, servers: int, later: CloudSettings) -> None:

@@ -39,12 +39,14 @@ FENCING = "/fencing"
 """What the last round found of each host's fence paths; its children's names are hosts."""
 LEARNT = "/learnt"
 """How many evacuations at once the cloud takes, as far as recoveries have found out, or Nova remembers it."""
+TRAFFIC = "/traffic"
+"""Ephemeral: what each worker that recovers something has under way, and has found out of the cloud meanwhile."""
 NEWS = "/brakes/news"
 """Written when an operator has said something: triage looks at what it holds."""
 
 ALL = (
     *(EVENTS, HANDLED, SUBJECTS, INCIDENTS, BOARD, BOOKS, PARKED, LEADER, WORKERS, POLICIES),
-    *(DISARM, MAINTENANCE, STARTS, BOOKINGS, LEVELS, NEWS, FENCING, LEARNT),
+    *(DISARM, MAINTENANCE, STARTS, BOOKINGS, LEVELS, NEWS, FENCING, LEARNT, TRAFFIC),
 )
 
 
@@ -101,3 +103,8 @@ def order(incident_id: str, order: str) -> str:
 def fence_path(host: str) -> str:
     """Return the path of what the last round found of a host's fence paths."""
     return f"{FENCING}/{quote(host, safe='')}"
+
+
+def traffic(worker: str) -> str:
+    """Return the path of what *worker* has under way."""
+    return f"{TRAFFIC}/{quote(worker, safe='')}"

@@ -33,6 +33,8 @@ ENDS = 12.0
 """Ends that a level's share of failures stands on."""
 TASTE = 0.03
 """What more at once has to win to be worth it: fewer disturb others less."""
+DARING = 0.15
+"""What more than usual has to win beside that: where curves differ little, they differ much for many at once."""
 EXACT = 16
 """Up to here each number is a level of its own; beyond, they share one with their like."""
 
@@ -69,6 +71,24 @@ class Level:
         """Return the level after one more has not arrived."""
         fade = _fade(self)
         return replace(self, arrived=self.arrived * fade, failed=self.failed * fade + 1)
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether it may be what was stored, and not what somebody else made of it."""
+        counts = min(self.arrived, self.failed)
+        return self.beside >= 1 and self.average >= 1 and self.seconds > 0 and counts >= 0
+
+    def with_those_of(self, other: Level) -> Level:
+        """Return the level with what somebody else has seen of it."""
+        part = other.arrived / (self.arrived + other.arrived) if other.arrived else 0.0
+        mine = math.log(self.seconds)
+        return Level(
+            beside=self.beside + part * (other.beside - self.beside),
+            average=self.average + part * (other.average - self.average),
+            seconds=math.exp(mine + part * (math.log(other.seconds) - mine)),
+            arrived=self.arrived + other.arrived,
+            failed=self.failed + other.failed,
+        )
 
     @property
     def ends(self) -> float:
@@ -170,6 +190,15 @@ def merged(earlier: Sequence[Level], later: Sequence[Level]) -> tuple[Level, ...
     return tuple(level for _, level in sorted({**kept, **new}.items()))
 
 
+def pooled(groups: Iterable[Sequence[Level]]) -> tuple[Level, ...]:
+    """Return what is known after all, where several have seen the same cloud at the same time."""
+    found: dict[tuple[int, int], Level] = {}
+    for level in (level for group in groups for level in group):
+        place = _place(level.beside, level.average)
+        found[place] = found[place].with_those_of(level) if place in found else level
+    return tuple(found[place] for place in sorted(found))
+
+
 def limited(levels: Sequence[Level], most: float) -> tuple[Level, ...]:
     """Return *levels* as if all of them stood on *most* ends at most, none of which hides the others by its number."""
     ends = sum(min(level.ends, KEPT) for level in levels)
@@ -177,11 +206,11 @@ def limited(levels: Sequence[Level], most: float) -> tuple[Level, ...]:
     return tuple(level.trusted(part * min(level.ends, KEPT) / level.ends) for level in levels if level.ends)
 
 
-def best(groups: Sequence[Sequence[Level]], most: int, idle: float = 0.0) -> int:
+def best(groups: Sequence[Sequence[Level]], most: int, idle: float = 0.0, usual: int | None = None) -> int:
     """Return how many at once are best, *most* at most; each of *groups* is of times of one kind.
 
     *idle*: seconds for which a place stands empty until the next server is asked for; the last of *groups* that has
-    times is of what it is to be compared with.
+    times is of what it is to be compared with.  *usual*: how many are not so many that much has to be won by more.
     """
     numbers = grid(most)
     curves = _curves(numbers)
@@ -192,7 +221,8 @@ def best(groups: Sequence[Sequence[Level]], most: int, idle: float = 0.0) -> int
 
     def lost(index: int) -> float:
         crowding = sum(part * each[index] for part, each in zip(believed, losses, strict=True)) / sum(believed)
-        return crowding + failing[index] + TASTE * math.log(numbers[index])
+        unusual = DARING if usual and numbers[index] > usual else 0.0
+        return crowding + failing[index] + TASTE * math.log(numbers[index]) + unusual
 
     return numbers[min(range(len(numbers)), key=lost)]
 

@@ -26,13 +26,8 @@ class Learnt:
     def believed(self, now: float) -> tuple[Level, ...]:
         """Return what of it is still believed; how much that counts beside what is seen is the throttle's matter."""
         left = 0.5 ** (max(now - self.at, 0.0) / HALVES)
-        levels = tuple(level.trusted(left) for level in self.levels if _is_sound(level))
+        levels = tuple(level.trusted(left) for level in self.levels if level.is_sound)
         return levels if left >= FORGOTTEN else ()
-
-
-def _is_sound(level: Level) -> bool:
-    """Tell whether a level may be what was stored, and not what somebody else made of it."""
-    return level.beside >= 1 and level.average >= 1 and level.seconds > 0 and level.arrived >= 0 and level.failed >= 0
 
 
 class Memory(Protocol):

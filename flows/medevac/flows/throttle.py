@@ -9,10 +9,11 @@ say how many are best (medevac.flows.crowding); now and then a few more or fewer
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from medevac.flows.crowding import Level, Levels, best, level_of, limited, merged
+from medevac.flows.bulletin import Bulletin
+from medevac.flows.crowding import Level, Levels, best, level_of, limited, merged, pooled
 
 START = 2
 """How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
@@ -66,7 +67,7 @@ class Throttle:
         self._levels = Levels()
         self._taken = Levels()
         self._asked: dict[str, _Asked] = {}
-        self._most = 1
+        self._most = self._usual = 1
         self._allowed = 0
         self._looked_at = now
         self._area = 0.0
@@ -78,8 +79,11 @@ class Throttle:
         self._trying = 0
         self._fewer = False
         self._idle = 0.0
+        self._heard: tuple[Bulletin, ...] = ()
+        self._others = 0
         self._free_since: list[float] = []
         self._best: dict[int, int] = {}
+        self._pool: tuple[Level, ...] | None = None
 
     @property
     def under_way(self) -> int:
@@ -89,15 +93,33 @@ class Throttle:
     @property
     def known(self) -> tuple[Level, ...]:
         """Return what is known of the cloud."""
-        return merged(self._before, self._levels.all)
+        return merged(self._before, self._everybodys)
 
-    def window(self, most: int, now: float) -> int:
-        """Return how many may be under way at once, *most* at most."""
-        self._most = max(self._most, most)
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Return how long servers took here."""
+        return self._levels.all
+
+    @property
+    def taken_up(self) -> tuple[Level, ...]:
+        """Return how soon destinations took servers up, as long as that matters."""
+        return self._taken.all if self._opening else ()
+
+    @property
+    def reached(self) -> int:
+        """Return how many may be under way after what was seen here; 0: nothing yet."""
+        return max(self._allowed, self._seen * GROW)
+
+    def window(self, most: int, usual: int | None = None) -> int:
+        """Return how many may be under way at once, *most* at most, those left out that are stuck.
+
+        *usual*: how many the policies allow any one wave; more than that only where it wins much.
+        """
+        self._most, self._usual = max(self._most, most), usual or most
         if self._seen:
             self._conclude()
-        room = min(self._allowed, self._wanted(most)) if self._allowed else self._first(most)
-        return min(room + self._stuck(now), most)
+        allowed = max(self._allowed, *(bulletin.reached for bulletin in self._heard), 0)
+        return min(allowed, self._wanted(most)) if allowed else min(self._first(most), most)
 
     def _first(self, most: int) -> int:
         """Return how many may be under way before anything was seen."""
@@ -107,32 +129,64 @@ class Throttle:
         """Note how many servers are still to be asked for."""
         self._waiting = number
 
-    def _stuck(self, now: float) -> int:
-        """Return how many take nobody's place: they are under way for so long that nobody works on them."""
-        known = max((level.seconds for level in (*self._before, *self._levels.all) if level.arrived), default=0.0)
+    def hear(self, bulletins: Sequence[Bulletin], now: float) -> None:
+        """Take in what others tell who have servers under way in the same cloud."""
+        self._pass(now)
+        self._others = sum(bulletin.under_way for bulletin in bulletins)
+        if self._heard != tuple(bulletins):
+            self._heard = tuple(bulletins)
+            self._weigh_anew()
+
+    def _weigh_anew(self) -> None:
+        """Note that there is something that was not thought of yet."""
+        self._best, self._pool = {}, None
+
+    @property
+    def _everybodys(self) -> tuple[Level, ...]:
+        """Return how long servers took, here and elsewhere."""
+        if self._pool is None:
+            self._pool = pooled([self._levels.all, *(bulletin.levels for bulletin in self._heard)])
+        return self._pool
+
+    @property
+    def _times(self) -> float:
+        """Return how many times are known."""
+        return Levels(self._everybodys).times
+
+    @property
+    def slowest(self) -> float:
+        """Return how many seconds servers take at most, on average beside so many; 0: not known."""
+        return max((level.seconds for level in (*self._before, *self._everybodys) if level.arrived), default=0.0)
+
+    def stuck(self, now: float) -> frozenset[str]:
+        """Return those that take nobody's place: they are under way for so long that nobody works on them."""
+        known = self.slowest
         taken = max((level.seconds for level in self._taken.all), default=known)
         forgotten, lost = max(STUCK, TIMES * taken), max(STUCK, TIMES * known) if known else math.inf
-        return sum(now - asked.at > (lost if asked.taken else forgotten) for asked in self._asked.values())
+        return frozenset(
+            name for name, asked in self._asked.items() if now - asked.at > (lost if asked.taken else forgotten)
+        )
 
     def best(self, most: int) -> int:
         """Return how many at once are thought to be best, *most* at most."""
         if most not in self._best:
-            taken = self._taken.all if self._opening else limited(self._taken.all, TRUSTED)
-            before = limited(self._before, REMEMBERED / (1 + self._levels.times / FADES))
-            self._best[most] = best([taken, before, self._levels.all], most, self._idle)
+            taken = pooled([self._taken.all, *(bulletin.taken for bulletin in self._heard)])
+            taken = taken if self._opening else limited(taken, TRUSTED)
+            before = limited(self._before, REMEMBERED / (1 + self._times / FADES))
+            self._best[most] = best([taken, before, self._everybodys], most, self._idle, self._usual)
         return self._best[most]
 
     @property
     def _opening(self) -> bool:
         """Tell whether nothing is known but how soon destinations took servers up."""
-        return not self._before and self._levels.times < ENOUGH
+        return not self._before and self._times < ENOUGH
 
     def asked(self, server_id: str, now: float, *, timed: bool = True) -> None:
         """Note that a server was asked for; not *timed*: who knows when."""
         self._pass(now)
         if self._free_since:
             self._idle += NEWER * (now - self._free_since.pop() - self._idle)
-        self._asked[server_id] = _Asked(now, len(self._asked) + 1, self._area, timed)
+        self._asked[server_id] = _Asked(now, self._crowd + 1, self._area, timed)
 
     def taken(self, server_id: str, now: float) -> None:
         """Note that a destination has taken a server up."""
@@ -173,7 +227,7 @@ class Throttle:
 
     def _saw(self, asked: _Asked, *, ended: bool = False) -> None:
         """Note that something is to be concluded, once for all that one look has shown."""
-        self._best = {}
+        self._weigh_anew()
         self._seen = max(self._seen, asked.beside)
         self._least = min(self._least or asked.beside, asked.beside)
         self._ended += ended
@@ -200,7 +254,7 @@ class Throttle:
 
     def _is_known(self, number: int) -> bool:
         """Tell whether so much was seen of *number* at once that it is too early to try it again."""
-        before, now = (_seen(levels, number) for levels in (self._before, self._levels.all))
+        before, now = (_seen(levels, number) for levels in (self._before, self._everybodys))
         return self._since_try < REST * min(min(before, DOUBTED) + now, LONGEST)
 
     def _was_tried(self, known: int) -> bool:
@@ -219,8 +273,13 @@ class Throttle:
                 return number
         return 0
 
+    @property
+    def _crowd(self) -> int:
+        """Return how many are under way in the cloud, as far as is known."""
+        return len(self._asked) + self._others
+
     def _pass(self, now: float) -> None:
-        self._area += len(self._asked) * max(now - self._looked_at, 0.0)
+        self._area += self._crowd * max(now - self._looked_at, 0.0)
         self._looked_at = max(now, self._looked_at)
 
     def _average(self, asked: _Asked, now: float) -> float:

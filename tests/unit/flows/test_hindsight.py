@@ -95,7 +95,7 @@ def test_those_that_were_done_in_several_ways_tell_how_many_at_once_are_best(sec
     assert found is not None
     assert found.best in best
     assert found.at == max(each.ended for each in past)
-    assert Throttle(found.at, found.believed(found.at)).window(20, found.at) == found.best
+    assert Throttle(found.at, found.believed(found.at)).window(20) == found.best
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 5])

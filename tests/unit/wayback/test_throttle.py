@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from collections.abc import Callable
 
 import pytest
 
-from medevac.flows.crowding import FADED, Level, best, merged
+from medevac.flows.bulletin import Bulletin
+from medevac.flows.crowding import FADED, Level, Levels, best, merged, pooled
+from medevac.flows.demand import Demand
 from medevac.flows.learnt import Learnt
 from medevac.flows.throttle import GROW, START, STUCK, Throttle
 
@@ -47,7 +50,7 @@ class Play:
         begun, waiting = self.now, [f"s{n}" for n in range(servers)]
         due: list[tuple[float, str, str]] = []
         while waiting or self.throttle.under_way:
-            while waiting and self.throttle.under_way < self.throttle.window(most, self.now):
+            while waiting and self.throttle.under_way < self.throttle.window(most):
                 due += self.ask(waiting.pop(0))
             self.throttle.all_asked()
             self.windows.append(self.throttle.under_way)
@@ -79,7 +82,7 @@ def test_the_first_recovery_of_a_small_host_on_a_roomy_cloud_asks_for_all_before
 def test_a_cloud_that_takes_any_number_is_given_all_that_the_policy_allows() -> None:
     play = Play(Throttle(0.0), roomy, spread=0.5)
     assert play.run(100) <= 16.0  # twenty at once from the beginning: 12.5
-    assert play.throttle.window(MOST, 0.0) == MOST
+    assert play.throttle.window(MOST) == MOST
 
 
 def test_a_cloud_that_works_them_off_one_by_one_is_given_few() -> None:
@@ -120,11 +123,11 @@ def test_the_policys_number_is_never_exceeded(most: int, seconds: Seconds) -> No
 def test_what_was_learnt_is_where_the_next_one_begins() -> None:
     first = Play(Throttle(0.0), roomy, spread=0.5)
     first.run(50)
-    assert Throttle(0.0, remembered(first)).window(MOST, 0.0) == MOST
+    assert Throttle(0.0, remembered(first)).window(MOST) == MOST
     other = Play(Throttle(0.0), narrow)
     other.run(50)
     second = Play(Throttle(0.0, remembered(other)), narrow)
-    assert second.throttle.window(MOST, 0.0) == 1
+    assert second.throttle.window(MOST) == 1
     assert second.run(50) <= 1.1 * 100.0
 
 
@@ -149,7 +152,7 @@ def test_servers_that_take_longer_by_themselves_do_not_look_crowded() -> None:
     first.run(50)
     second = Play(Throttle(0.0, remembered(first)), lambda _: 20.0)
     assert second.run(40) <= 2 * 20.0
-    assert second.throttle.window(MOST, 0.0) == MOST
+    assert second.throttle.window(MOST) == MOST
 
 
 def test_who_was_asked_for_by_somebody_else_takes_a_place_and_tells_no_time() -> None:
@@ -166,26 +169,75 @@ def test_who_was_asked_for_by_somebody_else_takes_a_place_and_tells_no_time() ->
 def test_one_that_nova_forgot_holds_nobody_up() -> None:
     throttle = Throttle(0.0)
     throttle.asked("forgotten", 0.0)
-    assert throttle.window(MOST, 1.0) == START
-    assert throttle.window(MOST, STUCK + 1.0) == START + 1
-    assert throttle.window(1, STUCK + 1.0) == 1
+    assert throttle.window(MOST) == START
+    assert throttle.window(1) == 1
+    assert throttle.stuck(1.0) == frozenset()
+    assert throttle.stuck(STUCK + 1.0) == {"forgotten"}
 
 
 def test_whom_a_destination_works_on_takes_a_place_however_long_it_takes_until_times_are_known() -> None:
     throttle = Throttle(0.0)
     throttle.asked("large", 0.0)
     throttle.taken("large", 1.0)
-    assert throttle.window(MOST, STUCK + 1.0) == throttle.window(MOST, 1.0)
+    assert throttle.stuck(STUCK + 1.0) == frozenset()
     throttle.asked("small", 1.0)
     throttle.arrived("small", 2.0)
-    before = throttle.window(MOST, 3.0)
-    assert throttle.window(MOST, 10 * STUCK) == min(before + 1, MOST)
+    assert throttle.stuck(3.0) == frozenset()
+    assert throttle.stuck(10 * STUCK) == {"large"}
 
 
 def test_whom_a_dead_worker_asked_for_does_not_hold_up_the_first_whose_time_is_taken() -> None:
     throttle = Throttle(0.0)
     throttle.asked("adopted", 0.0, timed=False)
-    assert throttle.window(MOST, 0.0) == START + 1
+    assert throttle.window(MOST) == START + 1
+
+
+def told(under_way: int = 0, **found: object) -> Bulletin:
+    return Bulletin((Demand("elsewhere", under_way),), **found)  # type: ignore[arg-type]  # the test's own names
+
+
+def test_whoever_is_under_way_elsewhere_is_beside_those_that_are_asked_for_here() -> None:
+    throttle = Throttle(0.0)
+    throttle.hear([told(3)], 0.0)
+    throttle.asked("a", 0.0)
+    throttle.hear([told(1)], 5.0)
+    throttle.arrived("a", 10.0)
+    assert throttle.levels == (Level(4.0, pytest.approx(3.0), pytest.approx(10.0), 1.0),)
+
+
+def test_what_others_find_out_counts_as_if_it_had_been_seen_here() -> None:
+    grown = tuple(level(n, 2.0 * n**1.4) for n in (1, 2, 4, 8))
+    flat = tuple(level(n, 2.0) for n in (1, 2, 4, 8, 16))
+    for levels, window in ((grown, 1), (flat, 16)):
+        throttle = Throttle(0.0)
+        throttle.hear([told(4, reached=16, levels=levels)], 0.0)
+        assert throttle.window(MOST) == window
+        assert throttle.known == levels
+    throttle.hear([], 1.0)
+    assert throttle.window(MOST) == START
+    assert throttle.known == ()
+
+
+def test_nobody_goes_further_than_anybody_has_seen() -> None:
+    throttle = Throttle(0.0)
+    taken = tuple(level(n, 0.2) for n in (1, 2))
+    throttle.hear([told(2, taken=taken, reached=4)], 0.0)
+    assert throttle.window(MOST) == 4
+    throttle.hear([told(2, taken=taken)], 0.0)
+    assert throttle.window(MOST) == START
+
+
+def test_what_two_have_seen_of_one_level_is_what_one_would_have_seen() -> None:
+    one, other = Levels(), Levels()
+    for levels, times in ((one, (2.0, 2.4)), (other, (2.2, 1.9, 2.1))):
+        for seconds in times:
+            levels.arrived(4, 3.8, seconds)
+    other.failed(4, 3.8)
+    other.failed(2, 2.0)
+    both = Levels(pooled([one.all, other.all])).all
+    assert [(round(each.beside), each.arrived, each.failed) for each in both] == [(2, 0, 1), (4, 5, 1)]
+    mean = math.exp(statistics.mean(math.log(seconds) for seconds in (2.0, 2.4, 2.2, 1.9, 2.1)))
+    assert both[1].seconds == pytest.approx(mean)
 
 
 def level(beside: float, seconds: float, arrived: float = 4.0, failed: float = 0.0) -> Level:
@@ -199,6 +251,14 @@ def test_the_best_number_is_read_off_times() -> None:
     assert best([flat], MOST) == MOST
     assert best([flat, [level(n, 30.0) for n in (1, 16)]], MOST) == MOST  # two kinds of times, each by itself
     assert best([], 1) == 1
+
+
+def test_more_than_usual_is_only_asked_for_where_much_is_won_by_it() -> None:
+    flat = [level(n, 2.0) for n in (1, 4, 16)]
+    assert best([flat], 60, usual=20) == 60
+    doubtful = [level(n, 2.0 * max(1.0, n / 4) ** 0.9) for n in (2, 5, 9, 15)]
+    assert best([doubtful], 60) == 60
+    assert best([doubtful], 60, usual=20) <= 20
 
 
 def test_places_that_stand_empty_between_two_servers_are_worth_more_at_once_where_times_little_more_than_add_up() -> (

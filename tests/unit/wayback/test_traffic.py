@@ -10,12 +10,15 @@ import pytest
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import decode, encode
 from medevac.flows.crowding import Level
+from medevac.flows.demand import TURN
 from medevac.flows.learnt import HALVES, Learnt
-from medevac.flows.throttle import START
+from medevac.flows.throttle import START, STUCK
 from medevac.flows.traffic import SELDOM, Lane, Traffic
+from medevac.sandbox.neighbours import FakeNeighbours, Street
 
 MOST = 20
 FLAT = Learnt(100.0, tuple(Level(n, n, 2.0, 4.0) for n in (1, 4, 16, 20)), 20)
+FROM_8 = Learnt(100.0, tuple(Level(n, n, 2.0 * max(1, n / 8) ** 1.5, 9.0) for n in (1, 4, 8, 12, 20)), 8)
 STEEP = Learnt(100.0, tuple(Level(n, n, 2.0 * n**1.4, 4.0) for n in (1, 2, 4, 8)), 1)
 
 
@@ -42,7 +45,7 @@ class Crowd:
     taken_up: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     owners: set[str] = field(default_factory=set)
-    left: list[str] = field(default_factory=lambda: ["somebody"])
+    left: list[str] = field(default_factory=lambda: ["somebody"] * MOST)
 
     def failed(self, server_id: str) -> bool:
         return server_id in self.lost
@@ -53,10 +56,13 @@ class Crowd:
     def waiting(self) -> list[str]:
         return self.left
 
+    def due(self, _now: float) -> list[str]:
+        return self.left[: MOST - len(self.begun)]
+
 
 def drive(traffic: Traffic, servers: int, now: float = 1000.0, power: float = 0.0, prefix: str = "s") -> list[int]:
     """Run a wave on a cloud in which each takes 2 s times (number under way)**power; return the windows seen."""
-    lane, crowd, windows = traffic.enter(now, MOST), Crowd(), []
+    lane, crowd, windows = traffic.enter(now, MOST, prefix), Crowd(), []
     waiting, due = [f"{prefix}{n}" for n in range(servers)], {}
     while waiting or crowd.begun:
         room = traffic.room(lane, now)
@@ -166,8 +172,8 @@ def test_calls_that_went_out_one_after_the_other_count_from_their_own_times() ->
     assert found == {1: (10.0, pytest.approx(2.4)), 2: (8.0, pytest.approx(2.75)), 3: (6.0, pytest.approx(3.0))}
 
 
-def begun(traffic: Traffic, names: list[str]) -> tuple[Lane, Crowd]:
-    lane, crowd = traffic.enter(200.0, MOST), Crowd()
+def begun(traffic: Traffic, wave: str, names: list[str]) -> tuple[Lane, Crowd]:
+    lane, crowd = traffic.enter(200.0, MOST, wave), Crowd()
     traffic.room(lane, 200.0)
     crowd.begun = dict.fromkeys(names, 200.0)
     traffic.look(lane, 200.0, crowd)
@@ -175,28 +181,114 @@ def begun(traffic: Traffic, names: list[str]) -> tuple[Lane, Crowd]:
 
 
 def test_two_recoveries_at_once_divide_what_the_cloud_takes() -> None:
-    traffic = Traffic(Record(FLAT))
-    one, _ = begun(traffic, [f"a{n}" for n in range(MOST)])
-    other, crowd = begun(traffic, [])
-    assert traffic.room(other, 200.0) == MOST // 2  # and the first asks for nobody until it has come down to that
-    assert traffic.room(one, 200.0) == MOST
-    crowd.begun = {f"b{n}": 200.0 for n in range(MOST // 2)}
+    traffic = Traffic(Record(FROM_8))
+    one, _ = begun(traffic, "a", [f"a{n}" for n in range(8)])
+    other, crowd = begun(traffic, "b", [])
+    assert (traffic.room(one, 200.0), traffic.room(other, 200.0)) == (4, 4)
+    crowd.begun = dict.fromkeys(("b1", "b2"), 200.0)
+    crowd.left = []
     traffic.look(other, 200.0, crowd)
-    assert traffic.room(one, 200.0) == MOST // 2
+    assert traffic.room(one, 200.0) == 8 - 2  # what nobody else wants
 
 
-def test_a_wave_that_waits_for_nobody_leaves_its_share_to_others() -> None:
+def test_each_of_them_may_have_as_many_as_its_policy_allows_where_the_cloud_takes_any_number() -> None:
     traffic = Traffic(Record(FLAT))
-    one, crowd = begun(traffic, ["a"])
-    other, _ = begun(traffic, [])
+    lanes = [begun(traffic, wave, [])[0] for wave in ("a", "b", "c")]
+    assert [traffic.room(lane, 200.0) for lane in lanes] == [MOST] * 3
+
+
+def test_a_wave_that_wants_nobody_now_leaves_its_share_to_others() -> None:
+    traffic = Traffic(Record(FROM_8))
+    one, crowd = begun(traffic, "a", ["a"])
+    other, _ = begun(traffic, "b", [])
     crowd.left = []
     traffic.look(one, 200.0, crowd)
-    assert traffic.room(other, 200.0) == MOST
+    assert traffic.room(other, 200.0) == 8 - 1
     traffic.leave(one, 200.0)
-    assert traffic.room(other, 200.0) == MOST
+    assert traffic.room(other, 200.0) == 8
 
 
-def test_a_wave_may_always_have_one_under_way() -> None:
+def test_one_that_nova_forgot_takes_a_place_of_nobody() -> None:
     traffic = Traffic(Record(STEEP))
-    lanes = [begun(traffic, [f"{n}"])[0] for n in range(3)]
-    assert [traffic.room(lane, 200.0) for lane in lanes] == [1, 1, 1]
+    lane, _ = begun(traffic, "a", ["forgotten"])
+    assert traffic.room(lane, 201.0) == 1
+    assert traffic.room(lane, 201.0 + 100 * STUCK) == 2
+
+
+def test_where_there_are_fewer_places_than_waves_each_has_its_turn() -> None:
+    traffic = Traffic(Record(STEEP))
+    lanes = [begun(traffic, wave, [])[0] for wave in ("a", "b", "c")]
+    turns = [tuple(traffic.room(lane, 200.0 + TURN * number) for lane in lanes) for number in range(3)]
+    assert sorted(turns) == [(0, 0, 1), (0, 1, 0), (1, 0, 0)]
+
+
+def test_a_wave_whose_turn_it_is_waits_until_the_place_is_free_but_not_for_ever() -> None:
+    first, second = street("w1", "w2", learnt=STEEP)
+    one, crowd = begun(first, "a", [])
+    other, waits = begun(second, "b", [])
+    turn = next(200.0 + TURN * number for number in range(2) if second.room(other, 200.0 + TURN * number))
+    assert first.room(one, turn) == 0
+    crowd.begun = {"a1": turn}
+    first.look(one, turn, crowd)
+    assert second.room(other, turn) == 0
+    crowd.begun = {}
+    first.look(one, turn, crowd)
+    assert second.room(other, turn) == 1
+    crowd.begun = {"a2": turn}
+    first.look(one, turn, crowd)
+    second.look(other, turn, waits)
+    assert second.room(other, turn + 2 * TURN) == 0
+    assert second.room(other, turn + 1000 * TURN) == 1
+
+
+def street(*names: str, learnt: Learnt | None = None) -> list[Traffic]:
+    shared = Street()
+    return [Traffic(Record(learnt), FakeNeighbours(shared, name)) for name in names]
+
+
+def test_workers_beside_each_other_divide_what_the_cloud_takes() -> None:
+    first, second = street("w1", "w2", learnt=FROM_8)
+    one, _ = begun(first, "a", [f"a{n}" for n in range(4)])
+    other, crowd = begun(second, "b", [])
+    assert (first.room(one, 200.0), second.room(other, 200.0)) == (4, 4)
+    crowd.left = []
+    second.look(other, 200.0, crowd)
+    assert first.room(one, 200.0) == 8
+    second.leave(other, 200.0)
+    assert first.room(one, 200.0) == 8
+
+
+def test_workers_that_know_of_each_other_never_have_more_places_than_there_are() -> None:
+    traffics = street("w1", "w2", "w3", learnt=STEEP)
+    lanes = [begun(traffic, wave, [])[0] for traffic, wave in zip(traffics, "abc", strict=True)]
+    for number in range(3):
+        now = 200.0 + TURN * number
+        assert sum(traffic.room(lane, now) for traffic, lane in zip(traffics, lanes, strict=True)) == 1
+
+
+def test_what_one_worker_finds_out_another_one_knows_at_its_next_look_and_when_that_one_has_ended() -> None:
+    first, second = street("w1", "w2")
+    lane, _ = begun(second, "b", [])
+    assert second.room(lane, 200.0) <= START
+    one, crowd = begun(first, "a", [f"a{n}" for n in range(START)])
+    for number in range(MOST):
+        now = 202.0 + 2 * number
+        crowd.begun = {f"{number}-{n}": now for n in range(START)}
+        first.look(one, now, crowd)
+    assert second.room(lane, now) >= 2 * START
+    first.leave(one, now)
+    assert second.room(lane, now) >= 2 * START
+
+
+def test_what_another_worker_found_out_before_is_not_counted_beside_what_was_kept_of_it() -> None:
+    first, second = street("w1", "w2")
+    drive(first, 30, now=100.0)
+    lane, _ = begun(second, "b", [])
+    assert second.room(lane, 200.0) == START
+
+
+def test_a_wave_of_ours_that_a_frozen_worker_still_tells_of_counts_once() -> None:
+    first, second = street("w1", "w2", learnt=FROM_8)
+    begun(first, "a", ["a1"])
+    lane, _ = begun(second, "a", [])
+    assert second.room(lane, 200.0) == 8

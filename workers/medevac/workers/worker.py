@@ -32,6 +32,7 @@ from medevac.workers.hindsight import Hindsight
 from medevac.workers.intake import Desk, Intake
 from medevac.workers.ladders import fencer_of
 from medevac.workers.names import HostNames
+from medevac.workers.neighbours import ZookeeperNeighbours
 from medevac.workers.notify import AppriseNotifier
 from medevac.workers.openstack import nova
 from medevac.workers.promises import Promises
@@ -207,7 +208,7 @@ class Worker:
             notifier=notifier,
             hypervisor=self._site.hypervisor.port(),
             services=self._site.services.port(self._site.pacemaker_name),
-            traffic=Traffic(Experience(client)),
+            traffic=Traffic(Experience(client), ZookeeperNeighbours(client, self.name)),
         )
         hosts = self._site.limits.parallel_hosts
         slots = hosts + places.OTHERS

@@ -31,10 +31,13 @@ from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES, STOPPING
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
 from medevac.flows.still_out import still_out
+from medevac.flows.traffic import Lane
 
 PASSED = "deadline passed"
 VIEW_LASTS = 10.0
 """Seconds after which what owners may have done meanwhile is looked at again before further servers are asked for."""
+
+YIELDS = "the cloud takes fewer evacuations at once than there are recoveries: they take turns"
 
 TRIES_TO_BOOK = 3
 """How often it is counted anew where others have booked meanwhile, before the next look."""
@@ -97,8 +100,9 @@ class _Convoy:
         self._away_since = math.inf
         self._marshal = Marshal(step, ports, plan, wave)
         self._pace = Pace(step.brief.settings.longest_pause, ports.clock.now())
-        self._lane = ports.traffic.enter(ports.clock.now(), step.most) if step.brief.settings.adaptive else None
+        self._lane = self._enter() if step.brief.settings.adaptive else None
         self._waits_for_room = False
+        self._has_yielded = False
         self._bookings = ports.bookings.for_step(step.name)
 
     def run(self) -> None:
@@ -108,6 +112,10 @@ class _Convoy:
         finally:
             if self._lane is not None:
                 self.ports.traffic.leave(self._lane, self.ports.clock.now())
+
+    def _enter(self) -> Lane:
+        name = f"{self.step.brief.incident} {self.step.name}"
+        return self.ports.traffic.enter(self.ports.clock.now(), self.step.most, name)
 
     def _drive(self) -> None:
         self._look()
@@ -201,6 +209,9 @@ class _Convoy:
         if self.wave.due(now, self._at_once) and now - self._owners_seen_at > VIEW_LASTS:
             self._mind_the_host()
             self._leave_alone_what_its_owner_took()
+        if self._at_once == 0 and self.wave.due(now) and not self._has_yielded:
+            self._has_yielded = True
+            self._lines.append(self.step.entry(self.ports, YIELDS))
         for server in self._within_caps(self.wave.due(now, self._at_once)):
             try:
                 self._ask(server)

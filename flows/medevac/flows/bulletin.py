@@ -1,0 +1,67 @@
+"""Bulletin: what one worker tells the others of its evacuations: they share one cloud, and what is found out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from medevac.flows.crowding import Level
+from medevac.flows.demand import Demand
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """What stands at one look; stored in ZooKeeper, so fields are added with defaults."""
+
+    demands: tuple[Demand, ...] = ()
+    """Of its waves."""
+    reached: int = 0
+    """How many may be under way after what it has seen; 0: nothing yet."""
+    taken: tuple[Level, ...] = ()
+    """How soon destinations took its servers up."""
+    levels: tuple[Level, ...] = ()
+    """How long its servers took, and how many failed."""
+
+    def sound(self) -> Bulletin:
+        """Return it without what no worker has told: it stood where others write too."""
+        taken, levels = (tuple(level for level in each if level.is_sound) for each in (self.taken, self.levels))
+        return replace(self, taken=taken, levels=levels)
+
+    @property
+    def under_way(self) -> int:
+        """Return how many of its servers take a place."""
+        return sum(demand.under_way for demand in self.demands)
+
+
+class Neighbours(Protocol):
+    """How workers that recover something at the same time tell each other.
+
+    What it says is advice, which may be a look old; so no method raises.
+    """
+
+    def meet(self) -> None:
+        """Find out who else is there, as the first wave begins; waits for that, not long.
+
+        Of two workers that both tell and then meet, one at least knows of the other.
+        """
+
+    def tell(self, bulletin: Bulletin) -> None:
+        """Let the others know, without waiting for it."""
+
+    def others(self) -> Mapping[str, Bulletin]:
+        """Return what each of the others, by name, last told; also of those that recover nothing now."""
+
+
+class NoNeighbours:
+    """The Neighbours of a process that has the cloud for itself."""
+
+    def meet(self) -> None:
+        """Find nobody."""
+
+    def tell(self, bulletin: Bulletin) -> None:
+        """Tell nobody."""
+
+    def others(self) -> Mapping[str, Bulletin]:
+        """Return nothing."""
+        return {}
