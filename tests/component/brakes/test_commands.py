@@ -178,6 +178,14 @@ def test_an_abort_that_a_conductor_has_to_carry_out_is_shown_until_it_is(
     assert "set going by a conductor, which undoes what can be undone and ends it" in shown
 
 
+def test_a_release_says_what_it_does_not_lift(make_yard: MakeYard, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["site", "disarm", "--until", "2h", "--reason", "x"])
+    make_yard().lose(HOST)
+    capsys.readouterr()
+    assert run(["incident", "release", INCIDENT, "--why", "now"]) == 0
+    assert "but what is disarmed does until it is armed: medevac site arm" in capsys.readouterr().out
+
+
 def test_of_a_job_that_nobody_has_claimed_it_is_said_what_it_waits_for(
     make_yard: MakeYard, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,10 +43,10 @@ def test_an_incident_is_listed_and_shown(make_yard: MakeYard, capsys: pytest.Cap
     make_yard().lose(HOST)
     assert run(["incident", "list"]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith(INCIDENT)]
-    assert "recovering" in line
+    assert "waiting" in line
     assert run(["incident", "show", INCIDENT]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith(f"{INCIDENT}: recovering\n")
+    assert shown.startswith(f"{INCIDENT}: waiting\n")
     assert f"evidence that {HOST} is off: none yet" in shown
     run(["incident", "list", "--json"])
     assert [each["id"] for each in json.loads(capsys.readouterr().out)] == [INCIDENT]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from medevac.core.event import Subject, SubjectKind
 from medevac.core.incident import Incident, IncidentState
-from medevac.workers.brakes import view
+from medevac.workers.brakes import marks, view
 
 HOLDERS = ["evidence", "breaker", "storage", "disarm", "maintenance", "cap", "limit", "operator", "capacity"]
 HOLDERS += ["way-back", "failback"]
@@ -22,6 +24,11 @@ def test_whatever_holds_an_incident_it_is_said_what_sets_it_going(by: str) -> No
     told = view.set_going_by(held(by))
     assert told != view.set_going_by(held("something new"))
     assert ("off" in told) == (by == "evidence")
+
+
+def test_what_is_disarmed_is_set_going_by_the_very_command_of_its_reason() -> None:
+    reason = f"az 1 is disarmed by ann (x; mode freeze); {marks.UNTIL_ARMED}{marks.arming('az 1')}"
+    assert view.set_going_by(replace(held("disarm"), reason=reason)) == "medevac site arm --scope 'az 1'"
 
 
 def test_an_end_names_its_day_since_it_may_not_be_today() -> None:

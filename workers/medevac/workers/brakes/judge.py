@@ -118,7 +118,7 @@ class Brakes:
         if frozen is None and not kept:
             return Verdict(go=False, ignore=True, held_by="disarm", reason=f"{covering[0]}")
         mark, because = (frozen, "") if frozen else (covering[0], f"but {kept}: ")
-        reason = f"{mark}; {because}held until it is armed: {marks.arming(mark.scope)}"
+        reason = f"{mark}; {because}{marks.UNTIL_ARMED}{marks.arming(mark.scope)}"
         return Verdict(go=False, held_by="disarm", reason=reason, again_at=now + LOOK_AGAIN)
 
     def _blind(self, host: str, facts: Facts, now: float) -> Verdict | None:

@@ -20,6 +20,9 @@ from medevac.workers.zookeeper import bounded
 CLOUD = "cloud"
 """The scope that covers every host."""
 
+UNTIL_ARMED = "held until it is armed: "
+"""What stands in a reason before the command that arms what holds."""
+
 T = TypeVar("T", "Disarm", "Maintenance")
 
 

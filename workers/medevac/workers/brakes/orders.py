@@ -24,6 +24,11 @@ OPERATOR = "operator"
 """What stands in Incident.held_by of an incident that is on hold."""
 ABORTED = "aborted by "
 """How the reason of an incident begins that an operator has ended."""
+_STILL = {
+    "disarm": ", but what is disarmed does until it is armed: medevac site arm",
+    "evidence": ", but without proof that its host is off nothing is evacuated",
+}
+"""What a release does not lift, by what held it."""
 TRIES = 5
 """How often a write is tried that others forestall."""
 
@@ -164,9 +169,10 @@ def _held(write: _Write) -> str:
 def _released(write: _Write) -> str:
     write.unmark(Order.HOLD)
     if write.incident.state is IncidentState.HELD:
+        still = _STILL.get(write.incident.held_by, "")
         write.change(replace(write.incident, again_at=write.said.at, released=f"released by {write.said}"))
         write.transaction.set_data(layout.NEWS, b"")
-        return "triage judges it anew; no limit, storm or maintenance holds it again"
+        return f"triage judges it anew; no limit, storm or maintenance holds it again{still}"
     if Order.HOLD not in write.before:
         message = f"nothing holds {write.incident.id}: {write.incident.reason}"
         raise OrderRefusedError(message)

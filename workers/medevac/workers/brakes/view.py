@@ -131,6 +131,9 @@ def _held(incident: Incident) -> HeldOne:
 
 def set_going_by(incident: Incident) -> str:
     """Return what sets a held *incident* going."""
+    _, told, command = incident.reason.rpartition(marks.UNTIL_ARMED)
+    if told and incident.held_by == "disarm":
+        return command
     return _RELEASES.get(incident.held_by, _UNTOLD).format(id=incident.id)
 
 
