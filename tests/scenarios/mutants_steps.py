@@ -82,6 +82,12 @@ class SeesNoReturn(DisguisedCrew):
     disguises: ClassVar[Mapping[str, type[Around]]] = {"cloud": Unseeing, "log": Ageless}
 
 
+class BelievesPeople(DisguisedCrew):
+    """Takes a human's word without asking Nova whether it still hears of the host."""
+
+    disguises: ClassVar[Mapping[str, type[Around]]] = {"cloud": Unseeing}
+
+
 class TrustsOneDevice(StirredCrew):
     """Asks no second device whether the first one lies."""
 
@@ -295,6 +301,7 @@ class GoesOnWhenSuperseded(CarelessCrew):
 
 MUTANTS: tuple[type[StirredCrew], ...] = (
     SeesNoReturn,
+    BelievesPeople,
     TrustsOneDevice,
     TriesAgainAtOnce,
     BelievesTheKill,

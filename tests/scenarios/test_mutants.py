@@ -52,6 +52,8 @@ CAUGHT = [
         "Nova has it in ERROR, and nobody was told",
     ),
     (mutants_steps.SeesNoReturn, "a-host-comes-back-in-the-middle", "+1:40  worker-1  evacuate web-1"),
+    (mutants_steps.BelievesPeople, "a-human-speaks-of-the-wrong-host", "while it runs on compute-1"),
+    (mutants_steps.BelievesPeople, "a-human-speaks-of-the-wrong-host-while-it-is-fenced", "while it runs on compute-1"),
     (mutants_steps.TrustsOneDevice, "a-device-lies", "while it runs on compute-1"),
     (
         mutants_steps.TriesAgainAtOnce,
