@@ -84,6 +84,7 @@ SEEDS = [
     (mutants_steps.IgnoresTheCap, "capped-6"),
     (mutants_triage.IgnoresCaps, "capped-3"),
     (mutants_triage.IgnoresFencings, "capped-18"),
+    (mutants_steps.BelievesPeople, "said-7"),
 ]
 """Seeds by which crews are caught, though nobody wrote a scenario for them."""
 

@@ -16,7 +16,7 @@ import pytest
 
 from medevac.flows.policy.reader import read_policies
 from medevac.sandbox.scenarios.player import Played
-from medevac.sandbox.scenarios.seeds import CAPPED, LIVE, Shelf, play_seed
+from medevac.sandbox.scenarios.seeds import CAPPED, LIVE, SAID, Shelf, play_seed
 
 HERE = Path(__file__).parent
 DEAD = ""
@@ -28,9 +28,10 @@ SHELF: Shelf = {
     CAPPED: [
         read_policies(HERE / "policies" / name) for name in ("everyone", "everyone", "tiers", "slowly", "ordered")
     ],
+    SAID: [read_policies(HERE / "policies" / name) for name in ("everyone", "tiers")],
 }
 """By which policies the plays of each kind may be played; another order, or another number, makes other plays."""
-USUAL = {DEAD: 1400, LIVE: 600, CAPPED: 60}
+USUAL = {DEAD: 1400, LIVE: 600, CAPPED: 60, SAID: 100}
 """Seeds of each kind in a run; those of the second take twice as long, and those of the third four times."""
 ASKED = os.environ.get("MEDEVAC_SEEDS", "")
 ONLY = os.environ.get("MEDEVAC_SEED", "")
@@ -72,6 +73,6 @@ def test_whatever_goes_wrong_no_rule_is_broken(part: int) -> None:
     assert number >= min(len(seeds), 10), "a seed takes far too long"
 
 
-@pytest.mark.parametrize("seed", ["3", "89", "1021", "live-3", "live-134", "capped-13"])
+@pytest.mark.parametrize("seed", ["3", "89", "1021", "live-3", "live-134", "capped-13", "said-2"])
 def test_a_seed_is_played_the_same_way_every_time(seed: str) -> None:
     assert play_seed(seed, SHELF) == play_seed(seed, SHELF)

@@ -93,12 +93,16 @@ class Author(Drawer):
         told = Alert(kind="host.fenced", host=host, facts=_CLUSTER, copies=2)
         return [Act(at=at, host_dies=(host,)), Act(at=later, alert=(told, down))]
 
-    def _trouble(self) -> Act:
-        makers: list[Callable[[When], Act]] = [
+    @property
+    def troubles(self) -> Sequence[Callable[[When], Act]]:
+        """Return what makes each kind of trouble."""
+        return [
             self.device, self._nova, self.zookeeper, self.death, self.stillness, self._operator, self._owner,
             self.comes_back, self._room, self._orders,
         ]  # fmt: skip
-        return self.any(makers)(self.when(EARLY, self._call))
+
+    def _trouble(self) -> Act:
+        return self.any(self.troubles)(self.when(EARLY, self._call))
 
     def _call(self) -> str:
         deed = self.any(("take_out", "order", "evacuate", "evacuate", "evacuate", "put_back"))
