@@ -103,7 +103,10 @@ class Cloud(Protocol):
         """Return the evacuation records with source *host*, oldest first; only those changed after *since*."""
 
     def evacuations_under_way(self) -> tuple[Migration, ...]:
-        """Return the evacuations of the whole cloud that are accepted or under way, whoever asked for them."""
+        """Return the evacuations of the whole cloud that are accepted or under way, whoever asked for them.
+
+        Without those of which their servers show that Nova has left them behind: see medevac.flows.caps.
+        """
 
     def evacuations_since(self, at: float, most: int) -> tuple[Migration, ...]:
         """Return the evacuations of the whole cloud that were accepted at *at* or later, newest first, *most* at most.

@@ -19,6 +19,7 @@ from medevac.core.errors import (
     RefusedError,
 )
 from medevac.flows import ports
+from medevac.flows.caps import still_under_way
 from medevac.flows.estate import STARTS
 from medevac.sandbox.cloud.http import microversions
 from medevac.sandbox.cloud.model import actions, cold_migration, evacuation, listing, live_migration, reimage, services
@@ -137,7 +138,8 @@ class FakeCloud:
 
     def evacuations_under_way(self) -> tuple[ports.Migration, ...]:
         """Return the evacuations of the whole cloud that are accepted or under way."""
-        return tuple(record for record in self._migrations(MigrationFilter(kind=EVACUATION), None) if record.live)
+        live = [record for record in self._migrations(MigrationFilter(kind=EVACUATION), None) if record.live]
+        return still_under_way(live, self.server, self.world.now)
 
     def evacuations_since(self, at: float, most: int) -> tuple[ports.Migration, ...]:
         """Return the newest evacuations of the whole cloud that were accepted at *at* or later."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from medevac.core.errors import RefusedError
+from medevac.flows.caps import DOUBTED
 from medevac.sandbox.cloud.model.settings import Settings
 from tests.fixtures.waiting import until
 from tests.unit.openstack.conftest import DEAD, EVACUATE, QUICK, Place
@@ -40,6 +41,25 @@ def test_an_evacuation_costs_one_request_and_a_look_at_all_of_them_one_or_two(pl
     assert place.requests() == {MIGRATIONS: 1}
     place.cloud.evacuations_from(DEAD, record.created_at)
     assert place.requests() == {MIGRATIONS: 2}
+
+
+def test_a_record_that_does_not_change_for_long_costs_a_look_at_its_server_which_shows_that_nova_forgot_it(
+    place: Place,
+) -> None:
+    place.kill()
+    with place.running.world.settled() as world:
+        world.mishaps.lose_evacuations = 1
+    place.cloud.evacuate(place.server_id)
+    place.requests()
+    assert len(place.cloud.evacuations_under_way()) == 1
+    assert place.requests() == {MIGRATIONS: 2}
+    with place.running.world.settled() as world:
+        (record,) = world.migrations.values()
+        record.created_at -= DOUBTED
+    assert len(place.cloud.evacuations_under_way()) == 1
+    assert place.requests() == {MIGRATIONS: 2, "GET /compute/v2.1/servers/{id}": 1}
+    place.cloud.reset_state(place.server_id, "error")
+    assert place.cloud.evacuations_under_way() == ()
 
 
 def test_to_remember_evacuations_costs_a_request_and_when_one_arrived_two_after_its_host_is_back(place: Place) -> None:

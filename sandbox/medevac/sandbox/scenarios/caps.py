@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import INTENDS
-from medevac.flows.caps import FORGOTTEN
+from medevac.flows.caps import DOUBTED, FORGOTTEN
 from medevac.flows.policy.language import Evacuate
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.sandbox.cloud.model.migration import EVACUATION, LIVE, Migration
@@ -43,9 +43,9 @@ class Caps:
         world, most, each = self._stage.world, self._limits.evacuations, self._limits.evacuations_per_host
         asked_for = len(world.migrations)
         if most and asked_for > self._asked_for:
-            live = self._live()
-            if len(live) > most:
-                yield f"{len(live)} evacuations are under way, and the site wants {most} at most"
+            on_their_way = {record.server_id for record in self._live()}
+            if len(on_their_way) > most:
+                yield f"{len(on_their_way)} evacuations are under way, and the site wants {most} at most"
         self._asked_for = asked_for
         if each:
             for host, number in Counter(record.destination for record in self._live()).items():
@@ -53,15 +53,16 @@ class Caps:
                     yield f"{number} evacuations are under way to {host}, and the site wants {each} at most"
 
     def _live(self) -> list[Migration]:
-        world = self._stage.world
-        return [
-            record
-            for record in world.migrations.values()
-            if record.kind == EVACUATION
-            and record.status in LIVE
-            and not world.servers[record.server_id].deleted  # Nova does not show the records of those
-            and world.now - math.floor(record.changed_at) < FORGOTTEN  # Nova tells whole seconds
-        ]
+        records = self._stage.world.migrations.values()
+        return [each for each in records if each.kind == EVACUATION and each.status in LIVE and self._is_going(each)]
+
+    def _is_going(self, record: Migration) -> bool:
+        """Tell whether Nova may work on a live record: one that it has forgotten for minutes takes no place."""
+        world, server = self._stage.world, self._stage.world.servers[record.server_id]
+        age = world.now - math.floor(record.changed_at)  # Nova tells whole seconds
+        if server.deleted or server.host != record.source or age >= FORGOTTEN:
+            return False
+        return age < DOUBTED or server.rebuild is not None
 
     def recoveries(self, stored: Iterable[Incident]) -> Iterator[str]:
         """Yield what is wrong with the recoveries of dead hosts that are under way; *stored* are all incidents."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from itertools import chain, islice, takewhile
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 from novaclient.v2.servers import REBOOT_HARD
 
 from medevac.core.errors import CellDownError, CloudUnavailableError, NotFoundError, RefusedError
+from medevac.flows.caps import still_under_way
 from medevac.flows.estate import CONDUCTOR, SCHEDULER, STARTS
 from medevac.flows.ports import HostService, Migration, Server, ServerGroup, Stop
 from medevac.workers.openstack.client import NovaClient
@@ -130,12 +132,15 @@ class NovaCloud:
         return tuple(newest[key] for key in sorted(newest) if newest[key].updated_at >= floor)
 
     def evacuations_under_way(self) -> tuple[Migration, ...]:
-        """Return the evacuations that are accepted or under way: one request for each of the two, and a page."""
+        """Return the evacuations that are accepted or under way: one request for each of the two, and a page.
+
+        And one for each record that has not changed for minutes, which may be one that Nova has left behind.
+        """
         doing = "list the evacuations under way"
         queries = [{"migration_type": "evacuation", "status": status} for status in ("accepted", "pre-migrating")]
         pages = chain.from_iterable(self._nova.pages("/os-migrations", "migrations", q, "uuid", doing) for q in queries)
         newest = {record.id: record for record in map(to_migration, chain.from_iterable(pages))}
-        return tuple(newest[key] for key in sorted(newest))
+        return still_under_way((newest[key] for key in sorted(newest)), self.server, time.time())
 
     def evacuations_since(self, at: float, most: int) -> tuple[Migration, ...]:
         """Return the newest evacuations of the whole cloud, accepted at *at* or later: one request a page.
