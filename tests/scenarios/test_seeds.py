@@ -31,7 +31,7 @@ SHELF: Shelf = {
     SAID: [read_policies(HERE / "policies" / name) for name in ("everyone", "tiers")],
 }
 """By which policies the plays of each kind may be played; another order, or another number, makes other plays."""
-USUAL = {DEAD: 1400, LIVE: 600, CAPPED: 60, SAID: 100}
+USUAL = {DEAD: 1400, LIVE: 600, CAPPED: 40, SAID: 100}
 """Seeds of each kind in a run; those of the second take twice as long, and those of the third four times."""
 ASKED = os.environ.get("MEDEVAC_SEEDS", "")
 ONLY = os.environ.get("MEDEVAC_SEED", "")
