@@ -26,6 +26,11 @@ def test_whatever_holds_an_incident_it_is_said_what_sets_it_going(by: str) -> No
     assert ("off" in told) == (by == "evidence")
 
 
+@pytest.mark.parametrize("by", ["capacity", "way-back", "limit", "storage"])
+def test_what_a_release_tries_at_once_says_so(by: str) -> None:
+    assert "medevac incident release host.down:c1:1 --why" in view.set_going_by(held(by))
+
+
 def test_what_is_disarmed_is_set_going_by_the_very_command_of_its_reason() -> None:
     reason = f"az 1 is disarmed by ann (x; mode freeze); {marks.UNTIL_ARMED}{marks.arming('az 1')}"
     assert view.set_going_by(replace(held("disarm"), reason=reason)) == "medevac site arm --scope 'az 1'"

@@ -27,7 +27,7 @@ _RELEASES = {
     "limit": "medevac incident release {id} --why ...",
     "abort": "a conductor, which undoes what can be undone and ends it",
     "operator": "medevac incident release {id} --why ...",
-    "capacity": "a host that comes back, or a reserved one",
+    "capacity": "room elsewhere, or a host that comes back; to try now: medevac incident release {id} --why ...",
     "storage": "a server on that storage that runs again, or: medevac incident release {id} --why ...",
     "way-back": "what its reason names; to have it looked at now: medevac incident release {id} --why ...",
     "failback": "the window in which servers may go back",
