@@ -39,6 +39,8 @@ def hold(zookeeper: str, incident_ids: Sequence[str], why: str, by: str) -> int:
 def release(zookeeper: str, incident_ids: Sequence[str], why: str, by: str) -> int:
     """Let an incident go that is on hold, or held by the breaker, a limit or a maintenance.
 
+    What waits for room, for its storage or for its host is tried at once.
+
     Not by this: what is disarmed (medevac site arm), what waits for proof that its host is off, and a site that is
     cut off from its cloud.
     """
