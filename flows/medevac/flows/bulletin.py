@@ -22,6 +22,8 @@ class Bulletin:
     """How soon destinations took its servers up."""
     levels: tuple[Level, ...] = ()
     """How long its servers took, and how many failed."""
+    trying: int = 0
+    """How many at once it tries in place of the best, which shows only if all do; 0: none."""
 
     def sound(self) -> Bulletin:
         """Return it without what no worker has told: it stood where others write too."""

@@ -106,6 +106,11 @@ class Throttle:
         return self._taken.all if self._opening else ()
 
     @property
+    def trying(self) -> int:
+        """Return how many are being tried in place of the best; 0: the best are."""
+        return self._trying
+
+    @property
     def reached(self) -> int:
         """Return how many may be under way after what was seen here; 0: nothing yet."""
         return max(self._allowed, self._seen * GROW)
@@ -241,16 +246,25 @@ class Throttle:
         self._seen = self._least = self._ended = 0
 
     def _wanted(self, most: int) -> int:
-        """Return how many are best, or how many are being tried."""
-        return min(self._trying, most) if self._trying else self.best(most)
+        """Return how many are best, or how many are being tried, here or by others."""
+        known = self.best(most)
+        tries = (self._trying, *(bulletin.trying for bulletin in self._heard))
+        return min(next((each for each in tries if _is_beside(each, known)), known), most)
 
     def _end_try(self) -> None:
         """Try a few more or fewer from time to time, where enough wait for whom it may pay."""
         known = self.best(self._most)
+        if self._trying and not _is_beside(self._trying, known):
+            self._trying = 0
         if self._was_tried(known):
             self._trying = self._since_try = 0
-        elif not self._trying and known < self._most and self._waiting >= ROUNDS * known:
+        elif not self._is_tried and known < self._most and self._waiting >= ROUNDS * known:
             self._trying = self._next_try(known)
+
+    @property
+    def _is_tried(self) -> bool:
+        """Tell whether something is being tried, here or elsewhere: two at once would be neither."""
+        return bool(self._trying) or any(bulletin.trying for bulletin in self._heard)
 
     def _is_known(self, number: int) -> bool:
         """Tell whether so much was seen of *number* at once that it is too early to try it again."""
@@ -285,6 +299,11 @@ class Throttle:
     def _average(self, asked: _Asked, now: float) -> float:
         """Return how many were under way on average since a server was asked for."""
         return max((self._area - asked.area) / max(now - asked.at, 1e-6), 1.0)
+
+
+def _is_beside(tried: int, known: int) -> bool:
+    """Tell whether *tried* is one step from what is known to be best: it may have been thought of when that was not."""
+    return bool(tried) and abs(tried - known) <= max(known // PART, 1)
 
 
 def _seen(levels: Iterable[Level], number: int) -> float:

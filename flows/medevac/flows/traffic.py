@@ -178,7 +178,8 @@ class Traffic:
 
     def _tell(self, now: float) -> None:
         found = self._throttle
-        self._neighbours.tell(Bulletin(tuple(self._demands(now)), found.reached, found.taken_up, found.levels))
+        demands = tuple(self._demands(now))
+        self._neighbours.tell(Bulletin(demands, found.reached, found.taken_up, found.levels, found.trying))
 
     def _ended(self, server_id: str, now: float, wave: Underway) -> None:
         if wave.left_alone(server_id):

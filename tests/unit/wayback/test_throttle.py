@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -225,6 +225,40 @@ def test_nobody_goes_further_than_anybody_has_seen() -> None:
     assert throttle.window(MOST) == 4
     throttle.hear([told(2, taken=taken)], 0.0)
     assert throttle.window(MOST) == START
+
+
+def trier(found: Sequence[Bulletin] = ()) -> Throttle:
+    """Return what knows that three are best, with many servers left, after one more has arrived."""
+    throttle = Throttle(0.0, [level(n, 2.0 * max(1.0, n / 3) ** 1.5, 12.0) for n in (3, 4, 6, 8)])
+    throttle.waiting(100)
+    throttle.hear(found, 0.0)
+    for number in range(40):
+        throttle.asked(f"{number}", 2.0 * number)
+        throttle.arrived(f"{number}", 2.0 * number + 2.0)
+        throttle.window(MOST)
+        if throttle.trying:
+            break
+    return throttle
+
+
+def test_what_one_tries_all_try_and_nobody_tries_something_else() -> None:
+    found = trier().trying
+    assert found
+    throttle = trier([told(2, trying=found)])
+    assert throttle.trying == 0
+    assert throttle.window(MOST) == found
+
+
+def test_what_is_tried_is_dropped_when_it_is_no_longer_beside_the_best() -> None:
+    throttle = trier()
+    assert throttle.trying
+    flat = tuple(level(n, 2.0, 12.0) for n in (1, 2, 4, 8, 16))
+    throttle.hear([told(20, reached=40, levels=flat)], 100.0)
+    assert throttle.window(MOST) > 8
+    throttle.asked("one more", 100.0)
+    throttle.arrived("one more", 102.0)
+    throttle.window(MOST)
+    assert throttle.trying == 0
 
 
 def test_what_two_have_seen_of_one_level_is_what_one_would_have_seen() -> None:
