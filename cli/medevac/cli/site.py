@@ -63,6 +63,7 @@ def metrics(found: SiteStatus) -> str:
     gauge("events_waiting", "events that triage has not settled", found.events_waiting)
     gauge("jobs_waiting", "jobs on the board that nobody has claimed", found.jobs_waiting)
     gauge("jobs_claimed", "jobs on the board that a conductor works on", found.jobs_claimed)
+    gauge("evacuations_at_once", "how many recoveries found best; 0: not found out yet", found.at_once)
     gauge("parked_postings", "postings that no conductor can read", found.parked_postings)
     about = "1 when the files are broken and an older set holds"
     broken = Gauge("medevac_policies_broken", about, ["worker"], registry=registry)
@@ -165,6 +166,8 @@ def _show(found: SiteStatus) -> None:
         normal = sum(not each.level for each in found.brakes.levels.domains)
         seen = output.moment(found.brakes.levels.at)
         click.echo(f"storm breaker: {normal} of {len(found.brakes.levels.domains)} failure domains normal, seen {seen}")
+    if found.at_once:
+        click.echo(f"evacuations at once: {found.at_once} found best, {output.moment(found.learnt_at)}")
     if found.fence_paths:
         good = sum(path.valid for path in found.fence_paths)
         click.echo(f"fence paths: {good} of {len(found.fence_paths)} hosts could be fenced when last tried")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from kazoo.client import KazooClient
 
 from medevac.cli.root import run
 from medevac.core import layout
 from medevac.core.event import EventKind
+from medevac.core.wire import encode
+from medevac.flows.learnt import Learnt
 from medevac.sandbox.cloud.model import machines
 from medevac.workers.brakes import levels
 from medevac.workers.brakes.levels import CALM, Levels, Watch
@@ -50,6 +53,21 @@ def test_each_domain_has_its_level_and_a_storm_is_told_to_people_and_to_their_mo
     assert "medevac_blind 0.0" in metrics
     run(["site", "status", "--json"])
     assert json.loads(capsys.readouterr().out)["brakes"]["levels"]["at"] == yard.now
+
+
+def test_how_many_evacuations_at_once_were_found_best_is_told_where_it_is_known(
+    zk: KazooClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["site", "status"])
+    assert "evacuations at once" not in capsys.readouterr().out
+    zk.set(layout.LEARNT, encode(Learnt(1_700_000_000.0, (), 4)))
+    run(["site", "status"])
+    assert "evacuations at once: 4 found best, 2023-11-14" in capsys.readouterr().out
+    run(["site", "status", "--prometheus"])
+    assert "medevac_evacuations_at_once 4.0" in capsys.readouterr().out
+    run(["site", "status", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert (told["at_once"], told["learnt_at"]) == (4, 1_700_000_000.0)
 
 
 def test_of_many_that_a_storm_holds_the_first_is_told_and_the_rest_counted(

@@ -12,10 +12,12 @@ from kazoo.client import KazooClient
 
 from medevac.core import layout
 from medevac.core.incident import Incident, IncidentState
+from medevac.flows.learnt import Learnt
 from medevac.workers import board_view, incidents, intake, roll
 from medevac.workers.brakes import view
 from medevac.workers.brakes.orders import ABORTED
 from medevac.workers.brakes.view import SHOWN, BrakeView
+from medevac.workers.experience import Experience
 from medevac.workers.fencing import rounds
 from medevac.workers.fencing.rounds import FencePath
 from medevac.workers.roll import RollEntry
@@ -42,6 +44,10 @@ class SiteStatus:
     brakes: BrakeView = field(default_factory=BrakeView)
     fence_paths: tuple[FencePath, ...] = ()
     """What the last rounds found."""
+    at_once: int = 0
+    """How many evacuations at once recoveries found best; 0: not found out yet."""
+    learnt_at: float = 0.0
+    """When, in seconds since the epoch."""
     undone: tuple[Incident, ...] = ()
     """Incidents that ended within a day with something that people must see to, the latest first."""
 
@@ -74,7 +80,7 @@ def look(client: KazooClient) -> SiteStatus:
     jobs = list(board_view.jobs(client))
     kept = list(incidents.read_all(client))
     states = collections.Counter(incident.state.value for incident in kept)
-    now = time.time()
+    now, learnt = time.time(), Experience(client).recall() or Learnt(0.0)
     return SiteStatus(
         workers=tuple(roll.call(client)),
         leader=_leader(client),
@@ -85,6 +91,8 @@ def look(client: KazooClient) -> SiteStatus:
         parked_postings=len(bounded(client.get_children_async(layout.PARKED))),
         brakes=view.look(client, kept, now),
         fence_paths=rounds.paths(client),
+        at_once=learnt.best,
+        learnt_at=learnt.at,
         undone=undone(kept, now),
     )
 
