@@ -9,6 +9,16 @@ from typing import Protocol
 from medevac.flows.crowding import Level
 from medevac.flows.demand import Demand
 
+EACH = 30.0
+"""Seconds in which a bulletin is told anew, though nothing has changed."""
+STALE = 120.0
+"""Seconds after which it is not believed any more: the worker lives, and its step hangs; or its clock is wrong."""
+
+
+def moment(now: float) -> float:
+    """Return when a bulletin of *now* says that it is."""
+    return now // EACH * EACH
+
 
 @dataclass(frozen=True, slots=True)
 class Bulletin:
@@ -24,6 +34,12 @@ class Bulletin:
     """How long its servers took, and how many failed."""
     trying: int = 0
     """How many at once it tries in place of the best, which shows only if all do; 0: none."""
+    at: float = 0.0
+    """When its waves looked last, in seconds since the epoch, to half a minute; 0: it does not say."""
+
+    def is_stale(self, now: float) -> bool:
+        """Tell whether its waves have stood still for so long that nobody should wait for them."""
+        return bool(self.demands) and now - self.at > STALE
 
     def sound(self) -> Bulletin:
         """Return it without what no worker has told: it stood where others write too."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from medevac.flows.bulletin import Bulletin, Neighbours, NoNeighbours
+from medevac.flows.bulletin import Bulletin, Neighbours, NoNeighbours, moment
 from medevac.flows.demand import TURN, Demand, shares
 from medevac.flows.learnt import Learnt, Memory, NoMemory
 from medevac.flows.throttle import Throttle
@@ -159,11 +159,11 @@ class Traffic:
     def _goes_on(self, now: float) -> bool:
         """Tell whether neighbours still count on what was found out here, though no wave of ours is under way."""
         others = self._neighbours.others().values()
-        return now - self._left_at < AGAIN and any(bulletin.demands for bulletin in others)
+        return now - self._left_at < AGAIN and any(each.demands and not each.is_stale(now) for each in others)
 
     def _others(self, now: float) -> list[Demand]:
         """Return what the neighbours have and want, and take in what they have found out."""
-        told = self._neighbours.others()
+        told = {name: each for name, each in self._neighbours.others().items() if not each.is_stale(now)}
         self._met |= {name for name, bulletin in told.items() if bulletin.demands}
         bulletins = [
             told[name] for name in sorted(self._met & told.keys())
@@ -179,7 +179,9 @@ class Traffic:
     def _tell(self, now: float) -> None:
         found = self._throttle
         demands = tuple(self._demands(now))
-        self._neighbours.tell(Bulletin(demands, found.reached, found.taken_up, found.levels, found.trying))
+        self._neighbours.tell(
+            Bulletin(demands, found.reached, found.taken_up, found.levels, found.trying, at=moment(now))
+        )
 
     def _ended(self, server_id: str, now: float, wave: Underway) -> None:
         if wave.left_alone(server_id):

@@ -9,6 +9,7 @@ import pytest
 
 from medevac.core.errors import MalformedDocumentError
 from medevac.core.wire import decode, encode
+from medevac.flows.bulletin import EACH, STALE
 from medevac.flows.crowding import Level
 from medevac.flows.demand import TURN
 from medevac.flows.learnt import HALVES, Learnt
@@ -238,7 +239,27 @@ def test_a_wave_whose_turn_it_is_waits_until_the_place_is_free_but_not_for_ever(
     first.look(one, turn, crowd)
     second.look(other, turn, waits)
     assert second.room(other, turn + 2 * TURN) == 0
-    assert second.room(other, turn + 1000 * TURN) == 1
+    crowd.begun = {"a3": turn + 6 * TURN}
+    first.look(one, turn + 6 * TURN, crowd)
+    assert second.room(other, turn + 6 * TURN) == 0
+    assert second.room(other, turn + 8 * TURN) == 1  # others must know less than we do
+
+
+def test_a_worker_that_lives_and_does_nothing_takes_no_share_for_long() -> None:
+    first, second = street("w1", "w2", learnt=FROM_8)
+    begun(first, "a", ["a1"])
+    other, crowd = begun(second, "b", [])
+    assert second.room(other, 200.0) == 4
+    second.look(other, 200.0 + STALE + EACH, crowd)
+    assert second.room(other, 200.0 + STALE + EACH) == 8
+
+
+def test_a_worker_that_waits_for_slow_servers_goes_on_telling_of_them() -> None:
+    first, second = street("w1", "w2", learnt=FROM_8)
+    one, crowd = begun(first, "a", ["a1"])
+    other, _ = begun(second, "b", [])
+    first.look(one, 200.0 + STALE, crowd)
+    assert second.room(other, 200.0 + STALE + EACH) == 4
 
 
 def street(*names: str, learnt: Learnt | None = None) -> list[Traffic]:
