@@ -165,9 +165,8 @@ class Traffic:
         """Return what the neighbours have and want, and take in what they have found out."""
         told = {name: each for name, each in self._neighbours.others().items() if not each.is_stale(now)}
         self._met |= {name for name, bulletin in told.items() if bulletin.demands}
-        bulletins = [
-            told[name] for name in sorted(self._met & told.keys())
-        ]  # what others found out before is in /learnt
+        # What the others had found out before we met is in what was recalled.
+        bulletins = [told[name] for name in sorted(self._met & told.keys())]
         self._throttle.hear(bulletins, now)
         return [demand for bulletin in bulletins for demand in bulletin.demands]
 
