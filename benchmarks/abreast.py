@@ -20,13 +20,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from pace import CLOUDS, FIXED, Chances, Cloud, Kept, SlowCloud, drawn, everyone, site_of
-from taskflow import engines
+from pace import CLOUDS, FIXED, Chances, Cloud, Kept, SlowCloud, drawn, recover, site_of
 
-from medevac.flows import factory
-from medevac.flows.brief import Brief
-from medevac.flows.plan import Settings
-from medevac.flows.ports import Ports, Traffic
+from medevac.flows.ports import Traffic
 from medevac.sandbox.clock import FakeClock
 from medevac.sandbox.fakes import START
 from medevac.sandbox.logbook import MemoryLogbook
@@ -146,28 +142,15 @@ def seconds(cloud: Cloud, storm: Storm, parallel: int, kept: Kept | None = None)
     site.cloud = SlowCloud(site, cloud.calls, turns.wait)
     traffics = [Traffic(kept, FakeNeighbours(street, str(number))) for number in range(storm.workers)]
 
-    def recover(number: int) -> float:
+    def work(number: int) -> float:
         ports = replace(site.ports, clock=turns, log=MemoryLogbook(), traffic=traffics[number % storm.workers])
-        _recover(names[number], ports, parallel)
+        recover(names[number], ports, parallel)
         return turns.now() - START
 
     with ThreadPoolExecutor(storm.hosts) as executor:
-        ends = [executor.submit(turns.run, n, lambda n=n: recover(n)) for n in range(storm.hosts)]
+        ends = [executor.submit(turns.run, n, lambda n=n: work(n)) for n in range(storm.hosts)]
         turns.start()
         return max(end.result() for end in ends)
-
-
-def _recover(host: str, ports: Ports, parallel: int) -> None:
-    brief = Brief(
-        f"host.down:{host}:1", "host.down", host, START, Settings(shared_storage=("*",), adaptive=not parallel)
-    )
-    document = json.loads(json.dumps(factory.document(brief, [everyone(parallel)])))
-    engine = engines.load(factory.recover(document), engine="serial", defer_reverts=True)
-    engine.storage.inject({"ports": ports}, transient=True)
-    engine.run()
-    log = ports.log
-    if not isinstance(log, MemoryLogbook) or log.state != "recovered":
-        raise SystemExit(f"the recovery of {host} ended otherwise: {log}")
 
 
 if __name__ == "__main__":

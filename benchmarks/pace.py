@@ -11,8 +11,7 @@ import argparse
 import json
 import random
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,12 +24,13 @@ from medevac.flows.learnt import Learnt
 from medevac.flows.plan import Settings
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.language import Disable, Evacuate, Fence, Flow, Match, OnFailure, Policy, Verify
-from medevac.flows.ports import Traffic
+from medevac.flows.ports import Ports, Traffic
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.cloud.model.world import World
 from medevac.sandbox.fakes import START, FakeCloud, FakeSite
+from medevac.sandbox.logbook import MemoryLogbook
 
 DEAD = "dead"
 SPARES = 6
@@ -213,8 +213,7 @@ def seconds(cloud: Cloud, servers: int, parallel: int, kept: Kept | None = None)
     if cloud.later is not None:
         with site.world.settled() as world:
             _change_half_way(world, servers, cloud.later)
-    brief = Brief("host.down:dead:1", "host.down", DEAD, START, Settings(shared_storage=("*",), adaptive=not parallel))
-    _run(site, factory.document(brief, [everyone(parallel)]))
+    recover(DEAD, site.ports, parallel)
     return site.clock.now() - START
 
 
@@ -231,7 +230,20 @@ def site_of(cloud: Cloud, hosts: Sequence[str], servers: int) -> FakeSite:
     return site
 
 
-def everyone(parallel: int) -> Policy:
+def recover(host: str, ports: Ports, parallel: int) -> None:
+    """Recover a *host* that is dead, as a conductor does it."""
+    settings = Settings(shared_storage=("*",), adaptive=not parallel)
+    document = factory.document(Brief(f"host.down:{host}:1", "host.down", host, START, settings), [_everyone(parallel)])
+    flow = factory.recover(json.loads(json.dumps(document)))
+    engine = engines.load(flow, engine="serial", defer_reverts=True)
+    engine.storage.inject({"ports": ports}, transient=True)
+    engine.run()
+    log = ports.log
+    if not isinstance(log, MemoryLogbook) or log.state != "recovered":
+        raise SystemExit(f"the recovery of {host} ended otherwise: {log}")
+
+
+def _everyone(parallel: int) -> Policy:
     """Return a policy for all servers, *parallel* of them at once; 0: as many as the policies' default allows."""
     evacuate = Evacuate(timeout=PATIENT, on_failure=OnFailure(retry=20))
     if parallel:
@@ -246,16 +258,6 @@ def _change_half_way(world: World, servers: int, later: CloudSettings) -> None:
         world.settings = later
     else:
         world.after(LOOK, lambda: _change_half_way(world, servers, later))
-
-
-def _run(site: FakeSite, document: Mapping[str, Any]) -> None:
-    with ThreadPoolExecutor(1) as executor:
-        flow = factory.recover(json.loads(json.dumps(document)))
-        engine = engines.load(flow, engine="parallel", executor=executor, defer_reverts=True)
-        engine.storage.inject({"ports": site.ports}, transient=True)
-        engine.run()
-    if site.log.state != "recovered":
-        raise SystemExit(f"it ended as {site.log.state}: {site.log.reason}")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Bulletin:
     trying: int = 0
     """How many at once it tries in place of the best, which shows only if all do; 0: none."""
     at: float = 0.0
-    """When its waves looked last, in seconds since the epoch, to half a minute; 0: it does not say."""
+    """When its waves looked last, in seconds since the epoch, to half a minute."""
 
     def is_stale(self, now: float) -> bool:
         """Tell whether its waves have stood still for so long that nobody should wait for them."""

@@ -11,12 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from medevac.core.errors import CellDownError
+from medevac.flows.estate import ACCEPTED
 from medevac.flows.ports import Migration, Server
 
 DOUBTED = 300.0
 """Seconds after its last change a record that is still live may be one that Nova has left behind: its server tells."""
-ACCEPTED = "accepted"
-"""The status that a record has until a destination works on it."""
 FORGOTTEN = 3600.0
 """Seconds after its last change a record that is still live is one that Nova has forgotten: it takes nobody's place."""
 

@@ -16,9 +16,12 @@ RESIZE = "resize"
 SCHEDULER = "nova-scheduler"
 CONDUCTOR = "nova-conductor"
 
+ACCEPTED = "accepted"
+"""The status that an evacuation's record has until a destination has taken the server up."""
+
 _UNDER_WAY = frozenset(
     (
-        *("accepted", "queued", "pre-migrating", "preparing", "running", "migrating", "post-migrating"),
+        *(ACCEPTED, "queued", "pre-migrating", "preparing", "running", "migrating", "post-migrating"),
         *("confirming", "reverting", "cancelling"),
     )
 )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from medevac.flows.capacity import NO_HOST
-from medevac.flows.journey import ACCEPTED, CLEANED, FAILED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
+from medevac.flows.estate import ACCEPTED
+from medevac.flows.journey import CLEANED, FAILED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
 from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns

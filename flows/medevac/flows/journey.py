@@ -10,8 +10,6 @@ from medevac.flows.capacity import NO_HOST
 from medevac.flows.plan import Outcome, PlannedServer
 from medevac.flows.ports import Migration
 
-ACCEPTED = "accepted"
-"""The status that a record has until a destination has taken the server up."""
 CLEANED = "completed"
 """The status that a record has when the source has cleaned up after it: it does so too for what never arrived."""
 

@@ -86,11 +86,6 @@ class Throttle:
         self._pool: tuple[Level, ...] | None = None
 
     @property
-    def under_way(self) -> int:
-        """Return how many are under way."""
-        return len(self._asked)
-
-    @property
     def known(self) -> tuple[Level, ...]:
         """Return what is known of the cloud."""
         return merged(self._before, self._everybodys)

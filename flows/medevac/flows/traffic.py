@@ -92,7 +92,7 @@ class Traffic:
         self._learnt_at = -1.0
         self._kept = Learnt(self._learnt_at)
 
-    def enter(self, now: float, most: int, name: str = "") -> Lane:
+    def enter(self, now: float, most: int, name: str) -> Lane:
         """Return a part of the traffic for the wave of this *name*, of which *most* may be under way."""
         first = not self._lanes
         recalled = self._memory.recall() if first else None

@@ -193,7 +193,10 @@ def test_an_abort_of_a_return_says_how_the_host_stands_and_how_it_returns_all_th
         machines.power_on(world, HOST)
     yard.bench.pass_time(60)
     yard.bench.settled(yard.bench.host_event(EventKind.HOST_MEMBER, HOST))
-    abort = lambda: orders.abort(yard.client, returning, yard.said("not yet"))  # noqa: E731 - as the others here
+
+    def abort() -> object:
+        return orders.abort(yard.client, returning, yard.said("not yet"))
+
     with yard.conducting(cloud=Interrupted(yard.bench.site.cloud, "put_back", 1, abort)):
         assert until(lambda: yard.bench.incident(returning).state.final)
     assert yard.bench.incident(returning).reason == (

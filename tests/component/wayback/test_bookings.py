@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,20 +13,17 @@ import pytest
 from kazoo.client import KazooClient
 
 from medevac.core import layout
-from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
 from medevac.flows.bookings import NoBookings
 from medevac.flows.caps import Caps
 from medevac.flows.ports import Cloud, Migration, Ports
-from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.workers.booked import LASTS, ZookeeperBookings
 from medevac.workers.engine.claim import Claim
-from medevac.workers.engine.conductor import Conductor
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.recovery import Recovery
 from medevac.workers.zookeeper import connect, disconnect
-from tests.component.workers.bench import DEADLINE, SETTINGS, Bench
+from tests.component.workers.bench import DEADLINE, SETTINGS, Bench, conducting
 from tests.fixtures.waiting import until
 
 DEAD = ("dead-1", "dead-2")
@@ -81,11 +77,7 @@ def bench(zk: KazooClient, tmp_path: Path) -> Bench:
 
 def both_work(bench: Bench, zk_hosts: str, recovery: type[Recovery]) -> int:
     """Let two workers recover a host each, and return how many evacuations were under way at once."""
-    with bench.site.world.settled() as world:
-        for host in DEAD:
-            machines.power_off(world, host)
-    for host in DEAD:
-        bench.settled(bench.host_event(EventKind.HOST_FENCED, host, {"action": "off", "by": "ipmi", "result": "OK"}))
+    bench.fenced(*DEAD)
     cloud = Racing(bench.site.cloud)
     with contextlib.ExitStack() as stack:
         for name in ("one", "two"):
@@ -96,16 +88,10 @@ def both_work(bench: Bench, zk_hosts: str, recovery: type[Recovery]) -> int:
 
 @contextlib.contextmanager
 def working(bench: Bench, zk_hosts: str, kind: type[Recovery], cloud: Racing, name: str) -> Iterator[None]:
-    """Run a worker with a session of its own, that does one job at a time."""
+    """Run a worker with a session of its own."""
     site, client = bench.site, connect(zk_hosts)
-    recovery = kind(client, cast("Cloud", cloud), site.fencer, site.clock, name, hypervisor=site.hypervisor)
-    with ThreadPoolExecutor(2) as executor:
-        conductor = Conductor(client, executor, prepare=recovery.prepare, finish=recovery.finish, slots=1, name=name)
-        running = threading.Thread(target=conductor.run)
-        running.start()
+    with conducting(kind(client, cast("Cloud", cloud), site.fencer, site.clock, name, hypervisor=site.hypervisor)):
         yield
-        conductor.stop()
-        running.join(DEADLINE)
     disconnect(client)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from medevac.core.handled import Handled
 from medevac.core.incident import Incident, IncidentState
 from medevac.core.wire import decode, encode
 from medevac.flows.plan import Settings
+from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.settings import Settings as CloudSettings
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.fakes import FakeSite
@@ -168,13 +170,35 @@ class Bench:
             hypervisor=site.hypervisor,
             services=site.services,
         )
-        with ThreadPoolExecutor(2) as executor:
-            conductor = Conductor(
-                self.client, executor, prepare=recovery.prepare, finish=recovery.finish, slots=1, name=name
-            )
-            running = threading.Thread(target=conductor.run)
-            running.start()
+        with conducting(recovery):
             ended = until(lambda: not self.client.get_children(layout.BOARD), DEADLINE)
+        assert ended, "a job is left on the board"
+
+    def fenced(self, *hosts: str) -> None:
+        """Let the power of *hosts* be cut, as the cluster tells it."""
+        with self.site.world.settled() as world:
+            for host in hosts:
+                machines.power_off(world, host)
+        for host in hosts:
+            self.settled(self.host_event(EventKind.HOST_FENCED, host, {"action": "off", "by": "ipmi", "result": "OK"}))
+
+
+@contextlib.contextmanager
+def conducting(recovery: Recovery) -> Iterator[None]:
+    """Run a conductor that does one job at a time, with the session of *recovery*."""
+    with ThreadPoolExecutor(2) as executor:
+        conductor = Conductor(
+            recovery.client,
+            executor,
+            prepare=recovery.prepare,
+            finish=recovery.finish,
+            slots=1,
+            name=recovery.actor,
+        )
+        running = threading.Thread(target=conductor.run)
+        running.start()
+        try:
+            yield
+        finally:
             conductor.stop()
             running.join(DEADLINE)
-        assert ended, "a job is left on the board"

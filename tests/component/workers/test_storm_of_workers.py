@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,21 +12,18 @@ import pytest
 from kazoo.client import KazooClient
 
 from medevac.core import layout
-from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
 from medevac.core.wire import encode
 from medevac.flows.crowding import Level
 from medevac.flows.learnt import Learnt
 from medevac.flows.ports import Cloud, Migration, Traffic
 from medevac.flows.steps.evacuate import YIELDS
-from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
-from medevac.workers.engine.conductor import Conductor
 from medevac.workers.experience import Experience
 from medevac.workers.neighbours import ZookeeperNeighbours
 from medevac.workers.recovery import Recovery
 from medevac.workers.zookeeper import connect, disconnect
-from tests.component.workers.bench import DEADLINE, Bench
+from tests.component.workers.bench import DEADLINE, Bench, conducting
 from tests.fixtures.waiting import until
 
 DEAD = ("dead-1", "dead-2", "dead-3", "dead-4")
@@ -61,28 +57,18 @@ def bench(zk: KazooClient, tmp_path: Path) -> Bench:
     bench = Bench(zk, tmp_path, SPEC)
     levels = tuple(Level(n, n, 0.5 * n**1.5, 12.0) for n in (1, 2, 4, 8))
     zk.set(layout.LEARNT, encode(Learnt(bench.now, levels, 1)))
-    with bench.site.world.settled() as world:
-        for host in DEAD:
-            machines.power_off(world, host)
-    for host in DEAD:
-        bench.settled(bench.host_event(EventKind.HOST_FENCED, host, {"action": "off", "by": "ipmi", "result": "OK"}))
+    bench.fenced(*DEAD)
     return bench
 
 
 @contextlib.contextmanager
 def working(bench: Bench, zk_hosts: str, cloud: Starting, name: str) -> Iterator[None]:
-    """Run a worker with a session of its own, that does one job at a time."""
+    """Run a worker with a session of its own."""
     site, client = bench.site, connect(zk_hosts)
     traffic = Traffic(Experience(client), ZookeeperNeighbours(client, name))
     nova = cast("Cloud", cloud)
-    recovery = Recovery(client, nova, site.fencer, site.clock, name, hypervisor=site.hypervisor, traffic=traffic)
-    with ThreadPoolExecutor(2) as executor:
-        conductor = Conductor(client, executor, prepare=recovery.prepare, finish=recovery.finish, slots=1, name=name)
-        running = threading.Thread(target=conductor.run)
-        running.start()
+    with conducting(Recovery(client, nova, site.fencer, site.clock, name, hypervisor=site.hypervisor, traffic=traffic)):
         yield
-        conductor.stop()
-        running.join(DEADLINE)
     disconnect(client)
 
 

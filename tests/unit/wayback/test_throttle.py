@@ -43,26 +43,28 @@ class Play:
         self.most_spread = spread
         self.fails = fails
         self.now = 0.0
+        self.under_way = 0
         self.windows: list[int] = []
 
     def run(self, servers: int, most: int = MOST) -> float:
         """Bring *servers* back; return how long that took."""
         begun, waiting = self.now, [f"s{n}" for n in range(servers)]
         due: list[tuple[float, str, str]] = []
-        while waiting or self.throttle.under_way:
-            while waiting and self.throttle.under_way < self.throttle.window(most):
+        while waiting or self.under_way:
+            while waiting and self.under_way < self.throttle.window(most):
                 due += self.ask(waiting.pop(0))
             self.throttle.all_asked()
-            self.windows.append(self.throttle.under_way)
+            self.windows.append(self.under_way)
             due.sort()
             self.now, what, name = due.pop(0)
             getattr(self.throttle, what)(name, self.now)
+            self.under_way -= what != "taken"
             waiting += [name] if what == "failed" else []
         return self.now - begun
 
     def ask(self, name: str) -> list[tuple[float, str, str]]:
         self.throttle.asked(name, self.now)
-        beside = self.throttle.under_way
+        beside = self.under_way = self.under_way + 1
         took = self.seconds(beside) * (1 + self.most_spread * self.spread.random())
         taken = (self.now + UPTAKE * took, "taken", name)
         if beside > self.fails:
@@ -161,9 +163,11 @@ def test_who_was_asked_for_by_somebody_else_takes_a_place_and_tells_no_time() ->
     throttle.taken("adopted", 0.1)
     throttle.arrived("adopted", 0.2)
     assert throttle.known == ()
-    assert throttle.under_way == 0
     throttle.arrived("never asked for", 1.0)
     assert throttle.known == ()
+    throttle.asked("the next one", 2.0)
+    throttle.arrived("the next one", 3.0)
+    assert throttle.known == (Level(1.0, 1.0, pytest.approx(1.0), 1.0),), "nobody is beside it any more"
 
 
 def test_one_that_nova_forgot_holds_nobody_up() -> None:

@@ -93,7 +93,7 @@ def test_a_wave_begins_with_what_the_one_before_it_has_learnt() -> None:
 @pytest.mark.parametrize(("learnt", "window"), [(FLAT, MOST), (STEEP, 1), (None, START)])
 def test_a_worker_begins_with_what_others_have_kept(learnt: Learnt | None, window: int) -> None:
     traffic = Traffic(Record(learnt))
-    assert traffic.room(traffic.enter(200.0, MOST), 200.0) == window
+    assert traffic.room(traffic.enter(200.0, MOST, "a"), 200.0) == window
 
 
 def test_what_is_remembered_fades_and_is_forgotten_in_the_end() -> None:
@@ -133,7 +133,7 @@ def test_it_is_kept_while_a_wave_goes_on_but_seldom_and_when_it_ends() -> None:
 def test_a_worker_that_takes_over_in_the_midst_of_a_wave_knows_what_was_found_out_until_then() -> None:
     record = Record()
     traffic = Traffic(record)
-    lane, crowd = traffic.enter(1000.0, MOST), Crowd()
+    lane, crowd = traffic.enter(1000.0, MOST, "a"), Crowd()
     for number in range(8):
         now = 1000.0 + 2 * number
         traffic.room(lane, now)
@@ -148,7 +148,7 @@ def test_a_worker_that_takes_over_in_the_midst_of_a_wave_knows_what_was_found_ou
 def test_nothing_is_written_where_nothing_was_learnt() -> None:
     record = Record()
     traffic = Traffic(record)
-    lane, crowd = traffic.enter(0.0, MOST), Crowd()
+    lane, crowd = traffic.enter(0.0, MOST, "a"), Crowd()
     traffic.room(lane, 0.0)
     crowd.begun = {"a": 0.0}
     traffic.look(lane, 0.0, crowd)
@@ -161,7 +161,7 @@ def test_nothing_is_written_where_nothing_was_learnt() -> None:
 def test_calls_that_went_out_one_after_the_other_count_from_their_own_times() -> None:
     record = Record()
     traffic = Traffic(record)
-    lane, crowd = traffic.enter(0.0, MOST), Crowd()
+    lane, crowd = traffic.enter(0.0, MOST, "a"), Crowd()
     traffic.room(lane, 0.0)
     crowd.begun = {f"s{n}": 10.0 + 2 * n for n in range(3)}
     traffic.look(lane, 16.0, crowd)  # the first look after calls of 2 s each

@@ -20,8 +20,9 @@ from medevac.core.journal import INTENDS, JournalEntry
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.caps import room
+from medevac.flows.estate import ACCEPTED
 from medevac.flows.evacuation import Wave
-from medevac.flows.journey import ACCEPTED, OWNER_LOCKED, Journey, Limits
+from medevac.flows.journey import OWNER_LOCKED, Journey, Limits
 from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.policy.words import HOST_DOWN
