@@ -38,7 +38,7 @@ PASSED = "deadline passed"
 VIEW_LASTS = 10.0
 """Seconds after which what owners may have done meanwhile is looked at again before further servers are asked for."""
 
-YIELDS = "the cloud takes fewer evacuations at once than there are recoveries: they take turns"
+YIELDS = "other recoveries have as many evacuations under way as the cloud takes, as far as is known: they take turns"
 
 TRIES_TO_BOOK = 3
 """How often it is counted anew where others have booked meanwhile, before the next look."""
