@@ -78,7 +78,7 @@ CAUGHT = [
 SEEDS = [
     (mutants.SkipsTheEvidence, "6"),
     (mutants.BelievesRumours, "6"),
-    (mutants.AsksWithoutLooking, "2"),
+    (mutants.AsksWithoutLooking, "19"),
     (mutants.LosesEvents, "2"),
     (mutants.StartsWhatWasStopped, "8"),
     (mutants_steps.IgnoresTheCap, "capped-6"),

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from medevac.flows.capacity import NO_HOST
+from medevac.flows.conflicts import Conflicts, conflicts
 from medevac.flows.estate import ACCEPTED
 from medevac.flows.journey import CLEANED, FAILED, OWNER_LOCKED, Journey, Limits, Phase, failure_of, groups_of
 from medevac.flows.plan import Outcome, Plan, PlannedServer
 from medevac.flows.ports import Migration, Server
 from medevac.flows.turns import Turn, Turns
-
-SPARED = 3
-"""How often a server for which there was no host is asked for again at once, while others are given theirs."""
 
 
 class Wave:
@@ -29,7 +26,6 @@ class Wave:
         self._adopted = frozenset(plan.adopted)
         self._journeys = {server.id: Journey(server) for server in servers}
         self._live: set[str] = set()
-        self._crowded = False
         self._apart = groups_of(plan.order.apart)
         self.turns = Turns(plan, self._journeys)
         self.since: float | None = None
@@ -81,10 +77,12 @@ class Wave:
         under_way = self.under_way
         room = min(self._limits.parallel, self._limits.parallel if at_once is None else at_once) - len(under_way)
         busy = {group for server_id in under_way for group in self._apart.get(server_id, ())}
+        beside = len(self._live.union(under_way))
         found: list[PlannedServer] = []
         for journey in self._journeys.values():
             groups = self._apart.get(journey.server.id, frozenset())
-            if len(found) < room and groups.isdisjoint(busy) and self._may_be_asked_for(journey, now):
+            may = self._may_be_asked_for(journey, now, beside + len(found))
+            if may and len(found) < room and groups.isdisjoint(busy):
                 found.append(journey.server)
                 busy |= groups
         return tuple(found)
@@ -123,13 +121,12 @@ class Wave:
                 self.since = min(self.since or record.created_at, record.created_at)
                 (self._live.add if record.live else self._live.discard)(record.server_id)
         changed = []
-        self._crowded = len(self.under_way) > 1
         for server_id, journey in self._journeys.items():
             if journey.over or journey.arrived:
                 continue
             journey.records = tuple(sorted(records.get(server_id, ()), key=lambda record: record.id))
             before = journey.phase
-            self._judge(journey, now)
+            self._judge(journey, now, records)
             if journey.phase is not before:
                 changed.append(journey)
         return changed
@@ -187,6 +184,7 @@ class Wave:
         journey.reason = reason
         journey.phase = Phase.FAILED if now - since > self._limits.patience else Phase.WAITING
         journey.not_before = now + self._limits.wait
+        journey.conflicts = Conflicts(journey.conflicts.spared)
         return journey
 
     def arrived(self, server_id: str, now: float, host: str) -> Journey:
@@ -267,7 +265,7 @@ class Wave:
         journey.phase, journey.reason = Phase.FAILED, reason
         return journey
 
-    def _judge(self, journey: Journey, now: float) -> None:
+    def _judge(self, journey: Journey, now: float, records: Mapping[str, Sequence[Migration]]) -> None:
         newest = journey.newest
         if newest is None:
             return
@@ -278,7 +276,8 @@ class Wave:
             journey.asked_at = now if journey.asked_at is None else journey.asked_at
         else:
             journey.write_off()
-            self._retry_or_fail(journey, now, failure_of(newest))
+            others = (record for name in records.keys() - {journey.server.id} for record in records[name])
+            self._retry_or_fail(journey, now, failure_of(newest), conflicts(journey.records, others))
 
     def _arrive(self, journey: Journey, now: float, reason: str) -> Journey:
         journey.reason = reason
@@ -309,8 +308,9 @@ class Wave:
         elif now - begun > self._limits.grace:
             self.not_started(journey.server.id, now, "Nova accepted, and it is still shut off")
 
-    def _may_be_asked_for(self, journey: Journey, now: float) -> bool:
-        if journey.phase is not Phase.WAITING or journey.not_before > now:
+    def _may_be_asked_for(self, journey: Journey, now: float, beside: int) -> bool:
+        """Tell whether it is its turn, *beside* so many that are under way; a wait is for a lack of room."""
+        if journey.phase is not Phase.WAITING or (journey.not_before > now and beside > journey.conflicts.beside):
             return False
         return self.turns.turn(journey.server.id) is Turn.GO or self.holds(journey.server.id)
 
@@ -324,22 +324,15 @@ class Wave:
         journey.phase, journey.reason = Phase.FAILED, where + self.turns.reason(server_id)
         return True
 
-    def _retry_or_fail(self, journey: Journey, now: float, reason: str) -> None:
+    def _retry_or_fail(self, journey: Journey, now: float, reason: str, met: Conflicts | None = None) -> None:
         journey.reason = reason
-        if reason == NO_HOST and self._crowded and self._others_found_one_since(journey):
-            journey.spared += 1  # they took the same hosts in Placement at the same time: a wait would not help
-        counted = journey.attempts - journey.spared
+        journey.conflicts = met or Conflicts(journey.conflicts.spared)
+        counted = journey.attempts - journey.conflicts.spared
         if counted > self._limits.retries:
             journey.phase = Phase.FAILED
             return
         journey.phase = Phase.WAITING
-        journey.not_before = now + self._limits.wait * counted
-
-    def _others_found_one_since(self, journey: Journey) -> bool:
-        """Tell whether others were given hosts since Nova had none for it the last time, if there was one."""
-        moved = sum(each.arrived or each.phase is Phase.MOVED for each in self._journeys.values())
-        news, journey.moved_then = moved > journey.moved_then, moved
-        return journey.spared < SPARED and (news or not journey.spared)
+        journey.not_before = now + self._limits.wait * max(counted, 1)
 
     def _is_overdue(self, journey: Journey, now: float) -> bool:
         asked_at = journey.asked_at if journey.asked_at is not None else now

@@ -19,8 +19,8 @@ MOST = 0.9
 """The share that fails at most."""
 NOTHING = 1e-3
 """A curve that is believed less is none."""
-REPEATED = 1.0
-"""Servers that could have been brought back for each that fails: it is looked at, asked for again, and may wait."""
+REPEATED = 0.5
+"""Servers that could have been brought back for each that fails: most are asked for again at once, and some wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from medevac.flows.capacity import NO_HOST
+from medevac.flows.conflicts import Conflicts, found_no_host
 from medevac.flows.plan import Outcome, PlannedServer
 from medevac.flows.ports import Migration
 
@@ -75,10 +76,8 @@ class Journey:
         self.seen_off = False
         self.missing_since: float | None = None
         self.closed_at: float | None = None
-        self.spared = 0
-        """Attempts that do not count: others were in its way."""
-        self.moved_then = 0
-        """How many others had moved when there was no host for it."""
+        self.conflicts = Conflicts()
+        """The attempts that do not count, since others were in its way."""
 
     @property
     def over(self) -> bool:
@@ -139,6 +138,6 @@ def groups_of(apart: Iterable[Sequence[str]]) -> dict[str, frozenset[int]]:
 
 def failure_of(record: Migration) -> str:
     """Return the sentence that says how an evacuation failed."""
-    if record.status == "error" and not record.destination:
+    if found_no_host(record):
         return NO_HOST
     return f"the migration to {record.destination or 'an unknown host'} ended as {record.status}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from medevac.flows.evacuation import SPARED, Wave
+from medevac.flows.evacuation import Wave
 from medevac.flows.journey import Limits
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.ports import Migration
@@ -76,36 +76,65 @@ def test_a_failed_attempt_is_asked_for_again_only_after_the_wait() -> None:
     assert [server.id for server in one.due(11.0)] == ["s0"]
 
 
-def test_who_found_no_host_while_others_were_under_way_is_asked_for_again_at_once_and_once() -> None:
+def test_who_found_no_host_while_others_were_under_way_is_asked_for_again_at_once_and_when_they_are_through() -> None:
     two = wave(2)
     for number in (0, 1):
         two.asked(f"s{number}", 0.0)
-    no_host, other = record(1, "s0", "error", ""), record(2, "s1", "running")
+    no_host, other = record(1, "s0", "error", ""), record(2, "s1", "accepted", "")
     two.observe(1.0, [no_host, other])
     assert [server.id for server in two.due(1.0)] == ["s0"]
     two.asked("s0", 1.0)
-    two.observe(2.0, [no_host, other, record(3, "s0", "error", "")])
+    seen = [no_host, record(3, "s0", "error", "")]
+    two.observe(2.0, [*seen, other])
     assert two.due(2.0) == ()
-    assert [server.id for server in two.due(12.0)] == ["s0"]
-    two.asked("s0", 12.0)
-    two.observe(13.0, [no_host, other, record(3, "s0", "error", ""), record(4, "s0", "error", "")])
-    assert results(two)["s0"] == "failed", "the first of the three tries did not count"
+    two.observe(3.0, [*seen, record(2, "s1", "done")])
+    assert [server.id for server in two.due(3.0)] == ["s0"]
+    two.asked("s0", 3.0)
+    for number in (1, 2):
+        seen.append(replace(record(3 + number, "s0", "error", ""), created_at=3.0, updated_at=4.0))
+        two.observe(3.0 + number, [*seen, record(2, "s1", "done")])
+        assert results(two)["s0"] == ("waiting", "failed")[number - 1], "these two count"
 
 
-def test_who_finds_no_host_while_others_are_given_theirs_is_asked_for_again_at_once_a_few_times() -> None:
+def test_who_waits_for_others_to_get_out_of_its_way_goes_with_as_few_as_that_beside_it() -> None:
     many = wave(9, limits=replace(LIMITS, parallel=9))
     for number in range(9):
         many.asked(f"s{number}", 0.0)
-    seen = [record(99, "s8", "running")]
-    for number in range(1, SPARED + 1):
-        seen += [record(number, "s0", "error", ""), record(10 + number, f"s{number}", "done")]
-        many.observe(float(number), seen)
-        assert [server.id for server in many.due(float(number))] == ["s0"]
-        many.asked("s0", float(number))
-    seen += [record(SPARED + 1, "s0", "error", ""), record(20, "s7", "done")]
+    seen = [record(10 + number, f"s{number}", "accepted", "") for number in range(1, 9)]
+    seen += [record(1, "s0", "error", ""), record(2, "s0", "error", "")]
     many.observe(10.0, seen)
-    assert many.due(10.0) == ()
-    assert [server.id for server in many.due(10.0 + LIMITS.wait)] == ["s0"]
+    assert many.due(10.0) == (), "eight are in its way"
+    through = [record(10 + number, f"s{number}", "done") for number in range(1, 5)]
+    many.observe(11.0, [*seen, *through])
+    assert [server.id for server in many.due(11.0)] == ["s0"], "four are"
+
+
+def test_who_waits_until_there_are_fewer_in_its_way_waits_no_longer_than_for_room() -> None:
+    many = wave(9, limits=replace(LIMITS, parallel=9))
+    for number in range(9):
+        many.asked(f"s{number}", 0.0)
+    seen = [record(10 + number, f"s{number}", "accepted", "") for number in range(1, 9)]
+    many.observe(1.0, [*seen, record(1, "s0", "error", ""), record(2, "s0", "error", "")])
+    assert many.due(1.0 + LIMITS.wait - 0.1) == ()
+    assert [server.id for server in many.due(1.0 + LIMITS.wait)] == ["s0"]
+
+
+def test_a_call_that_gets_no_answer_after_a_conflict_is_waited_for() -> None:
+    two = wave(2)
+    for number in (0, 1):
+        two.asked(f"s{number}", 0.0)
+    two.observe(1.0, [record(1, "s0", "error", ""), record(2, "s1", "running")])
+    assert [server.id for server in two.due(1.0)] == ["s0"]
+    two.unanswered("s0", 1.0, "away")
+    assert two.due(1.0) == ()
+    two.rejected("s0", 20.0, "no")
+    assert two.due(20.0) == ()
+
+
+def test_a_conductor_that_takes_over_does_not_count_what_others_were_in_the_way_of() -> None:
+    two = wave(2)
+    two.observe(9.0, [record(1, "s0", "error", ""), record(2, "s0", "error", ""), record(4, "s1", "running")])
+    assert results(two) == {"s0": "waiting", "s1": "asked"}, "with one try more, two that counted would have been all"
 
 
 def test_who_found_no_host_though_nobody_was_in_the_way_waits() -> None:
