@@ -68,6 +68,10 @@ class Incident:
     """When people were paged that it is held; 0: they were not."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the trigger said of a failure that is none of a whole host: cause, boot, role, what, paused ..."""
+    warned_at: float = 0.0
+    """When people were paged that a storm or a maintenance holds it; 0: they were not, or of another one."""
+    warned_of: str = ""
+    """Which of them: breaker or maintenance."""
     returned_at: float = 0.0
     """When its host was seen to work again since it was fenced, before anything was done for it; 0: it was not."""
 

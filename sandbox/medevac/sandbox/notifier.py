@@ -23,11 +23,13 @@ class FakeNotifier:
         """Know every target."""
         self.sent: list[Sent] = []
         self.fails = False
-        """Set it to True to let no message out."""
+        """Set it to True to let no message out..."""
+        self.deaf: set[str] = set()
+        """... or name the targets that get none."""
 
     def send(self, target: str, title: str, text: str) -> None:
         """Keep the message."""
-        if self.fails:
+        if self.fails or target in self.deaf:
             message = f"{target} does not answer"
             raise NotificationError(message)
         self.sent.append(Sent(target, title, text))

@@ -19,6 +19,7 @@ from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
+from medevac.sandbox.notifier import Sent
 from medevac.workers import board_view, incidents
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.cluster import ClusterWord
@@ -68,8 +69,8 @@ class Yard:
         """Let another process lead triage: nothing but ZooKeeper knows what was before."""
         site = self.bench.site
         cluster = ClusterWord(lambda: self.cluster, str, site.clock)
-        brakes = Brakes(self.client, site.cloud, site.clock, self.settings, notifier=site.notifier, cluster=cluster)
-        self.bench.sit_at(replace(self.bench.desk, brakes=brakes))
+        brakes = Brakes(self.client, site.cloud, site.clock, self.settings, cluster=cluster)
+        self.bench.sit_at(replace(self.bench.desk, brakes=brakes, storms=self.settings, notifier=site.notifier))
 
     def lose(self, *hosts: str, kind: EventKind = EventKind.HOST_DOWN) -> None:
         """Cut the power of *hosts* at once, and let triage settle what the cluster tells of them."""
@@ -116,6 +117,13 @@ class Yard:
     def said(self, why: str = "because") -> Given:
         """Return what an operator says now."""
         return Given("alice", why, self.now)
+
+    def pages(self) -> list[Sent]:
+        """Return what people were told, when all that is on its way has arrived."""
+        for thread in threading.enumerate():
+            if thread.name == "page":
+                thread.join(30.0)
+        return list(self.bench.site.notifier.sent)
 
     def taken_out(self, host: str) -> None:
         """Take *host* out of service in our name, as its recovery does."""

@@ -139,6 +139,50 @@ def test_a_host_that_nothing_could_fence_is_told_once_and_shown_until_something_
     assert not any("could fence" in problem for problem in look(site.client).problems)
 
 
+def test_who_could_not_be_told_is_told_later_also_by_a_successor_and_once_of_all(site: Site) -> None:
+    notifier = site.fakes.notifier
+    notifier.fails = True
+    site.bmc.dead = {"h0", "h1"}
+    for _ in range(4):
+        site.go()
+    site.rounds().tell(notifier)
+    assert notifier.sent == []
+    notifier.fails = False
+    site.rounds().tell(notifier)
+    (sent,) = notifier.sent
+    assert sent.title == "medevac: nothing could fence h0 and 1 more"
+    assert ["nothing could fence h0" in sent.text, "nothing could fence h1" in sent.text] == [True, True]
+    site.rounds().tell(notifier)
+    site.go()
+    site.bmc.dead = set()
+    for _ in range(4):
+        site.go()
+    assert len(notifier.sent) == 1
+    site.bmc.dead = {"h0"}
+    for _ in range(4):
+        site.go()
+    assert [each.title for each in notifier.sent[1:]] == ["medevac: nothing could fence h0"], "it was well in between"
+
+
+def test_the_thread_of_the_rounds_tries_a_message_again_before_the_next_round(site: Site) -> None:
+    notifier = site.fakes.notifier
+    notifier.fails = True
+    site.bmc.dead = {"h0"}
+    for _ in range(4):
+        site.go()
+    goer = site.rounds()
+    goer.go(notifier)
+    assert not goer.due()
+    thread = threading.Thread(target=goer.run, args=(lambda: True, notifier))
+    thread.start()
+    try:
+        notifier.fails = False
+        assert until(lambda: len(notifier.sent) == 1, 30)
+    finally:
+        goer.stop()
+        thread.join(30)
+
+
 def test_a_host_that_answers_at_the_second_look_is_no_news(site: Site) -> None:
     class Hiccup(Device):
         def prove(self, host: str) -> str:

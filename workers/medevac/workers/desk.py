@@ -20,6 +20,7 @@ from medevac.flows.plan import Settings
 from medevac.flows.policy.language import PolicySet
 from medevac.flows.ports import Clock, Cloud, Hypervisor, NoHypervisor, Notifier
 from medevac.workers import policy_history
+from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.site_triage import TriageSettings
 from medevac.workers.verdict import Brakes, NoBrakes
 from medevac.workers.zookeeper import TransactionRefusedError, commit
@@ -61,6 +62,8 @@ class Desk:
     rules: TriageSettings = field(default_factory=TriageSettings)
     notifier: Notifier | None = None
     """Pages people about what waits for them; None: only the journal tells."""
+    storms: BrakeSettings = field(default_factory=BrakeSettings)
+    """Whom it pages of what the brakes hold."""
     hypervisor: Hypervisor = field(default_factory=NoHypervisor)
     """Asked, and only asked, for the guests of a host that is back after it was fenced."""
 

@@ -65,7 +65,7 @@ class Reconsidering:
         timed = [each for each in held if each.incident.again_at > 0]
         now = self._desk.clock.now()
         if self._teller is not None:
-            self._teller.tell([each.incident for each in held])
+            self._teller.tell([each.incident for each in open_incidents])
         for stored in timed:
             if stored.incident.again_at <= now:
                 self._try(stored)

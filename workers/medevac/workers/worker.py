@@ -159,10 +159,10 @@ class Worker:
                 self._clock,
                 self._site.brakes,
                 names,
-                notifier=AppriseNotifier(self._site.notify),
                 cluster=word_of(self._site.brakes.cluster, self._site.pacemaker_name, self._clock),
             ),
             rules=self._site.triage,
+            storms=self._site.brakes,
             notifier=AppriseNotifier(self._site.notify),
             hypervisor=self._site.hypervisor.port(),
         )

@@ -10,7 +10,7 @@ from kazoo.client import KazooClient
 from medevac.core.event import SubjectKind
 from medevac.core.incident import Incident
 from medevac.flows.estate import HostService
-from medevac.flows.ports import Clock, Cloud, JournalOnly, Notifier
+from medevac.flows.ports import Clock, Cloud
 from medevac.flows.returning import taken_out_by
 from medevac.workers.brakes import announced, domains, history, marks, orders, rules, victims
 from medevac.workers.brakes.cluster import ClusterWord
@@ -18,7 +18,6 @@ from medevac.workers.brakes.facts import Facts, Reader
 from medevac.workers.brakes.history import History, Ledger
 from medevac.workers.brakes.marks import Mode, Place
 from medevac.workers.brakes.orders import Order
-from medevac.workers.brakes.paging import Pager
 from medevac.workers.brakes.rules import Domain, Hold, Scene, Start
 from medevac.workers.site_brakes import BrakeSettings
 from medevac.workers.verdict import GO, Verdict
@@ -45,12 +44,11 @@ class Brakes:
         settings: BrakeSettings,
         host_names: Callable[[str], str] = lambda name: name,
         *,
-        notifier: Notifier | None = None,
         cluster: ClusterWord | None = None,
     ) -> None:
         """Judge by *settings*.
 
-        *host_names* gives Nova's name of a host for anybody's; *notifier* tells people; *cluster* knows of standby.
+        *host_names* gives Nova's name of a host for anybody's; *cluster* knows of standby.
         """
         self._cluster = cluster
         self._client = client
@@ -59,31 +57,12 @@ class Brakes:
         self._settings = settings
         self._facts = Reader(cloud, clock, settings)
         self._history = History(client, host_names)
-        self._pager = Pager(notifier or JournalOnly(), settings.page, clock, float(settings.window))
 
     def judge(self, incident: Incident, service: HostService | None, *, fences: bool = False) -> Verdict:
         """Tell whether a job may be posted for *incident*; *service* is the compute service of its host.
 
         Raises CloudUnavailableError or StoreUnreachableError when that cannot be told.
         """
-        verdict = self._judged(incident, service, fences=fences)
-        self._pager.tell(incident, verdict)
-        return verdict
-
-    def recall(self, incident: Incident, service: HostService | None, unbegun: Collection[str]) -> Verdict:
-        """Judge once more *incident*, which was let go and which nobody has begun: what failed since may be a storm.
-
-        *unbegun* are the ids of incidents of which the same is true: that they were let go slows nobody down yet.
-        """
-        now = self._clock.now()
-        host = _host_of(incident)
-        facts = self._facts.read()
-        place = self._place(host, service, facts)
-        verdict = self._blind(host, facts, now) or self._overtaken(incident, place, facts, unbegun, now) or GO
-        self._pager.tell(incident, verdict)
-        return verdict
-
-    def _judged(self, incident: Incident, service: HostService | None, *, fences: bool) -> Verdict:
         now = self._clock.now()
         host = _host_of(incident)
         facts = self._facts.read()
@@ -96,6 +75,17 @@ class Brakes:
             or self._stormy(incident, place, facts, now, fences=fences)
             or GO
         )
+
+    def recall(self, incident: Incident, service: HostService | None, unbegun: Collection[str]) -> Verdict:
+        """Judge once more *incident*, which was let go and which nobody has begun: what failed since may be a storm.
+
+        *unbegun* are the ids of incidents of which the same is true: that they were let go slows nobody down yet.
+        """
+        now = self._clock.now()
+        host = _host_of(incident)
+        facts = self._facts.read()
+        place = self._place(host, service, facts)
+        return self._blind(host, facts, now) or self._overtaken(incident, place, facts, unbegun, now) or GO
 
     def _place(self, host: str, service: HostService | None, facts: Facts) -> Place:
         if service is None:

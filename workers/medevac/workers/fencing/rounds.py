@@ -31,6 +31,8 @@ LOOK_EVERY = 30.0
 """Seconds between two looks whether a round is due and this process leads."""
 SECOND_LOOK = 20.0
 """Seconds after which a host that no rung could fence is tried again, before anybody is told."""
+LONGEST = 2000
+"""Characters of a message."""
 SIDE_BY_SIDE = 4
 """Hosts that are tried at once."""
 
@@ -57,6 +59,8 @@ class FencePath:
     at: float
     """Seconds since the epoch."""
     rungs: tuple[Tried, ...]
+    told_at: float = 0.0
+    """When people were told that no rung would do; 0: they were not."""
 
     @property
     def valid(self) -> bool:
@@ -106,6 +110,8 @@ class Rounds:
             try:
                 if leads() and self.due():
                     self.go(notifier)
+                elif leads():
+                    self.tell(notifier)
             except MedevacError as error:
                 log.warning("fence paths could not be tried: %s", error)
             except Exception:
@@ -136,8 +142,8 @@ class Rounds:
             lively = {host for host in doubtful if since.get(host, 0.0) > heard[host]}
             found = [_believed(again.get(path.host, path), lively) for path in found]
         for path in found:
-            self._keep(path)
-            self._tell(path, known.get(path.host), notifier)
+            self._keep(_told(path, known.get(path.host)))
+        self.tell(notifier)
         log.info(
             "fence paths tried: %d hosts, %d without a rung that works", len(found), sum(not p.valid for p in found)
         )
@@ -169,17 +175,33 @@ class Rounds:
             except NoNodeError:
                 continue  # a leader before us has begun this
 
-    def _tell(self, path: FencePath, before: FencePath | None, notifier: Notifier) -> None:
-        """Say once that nothing could fence the host: as long as that is so, the status shows it."""
-        if path.valid or (before is not None and not before.valid):
+    def tell(self, notifier: Notifier) -> None:
+        """Tell people, in one message, of all hosts that nothing could fence since they were told last.
+
+        What does not go out is tried again when this is called again; meanwhile the status shows it.
+        """
+        untold = [path for path in paths(self._client) if not path.valid and not path.told_at]
+        if not untold or not self._schedule.page:
             return
-        log.warning("%s", path.problem)
-        if not self._schedule.page:
-            return
+        more = f" and {len(untold) - 1} more" if len(untold) > 1 else ""
+        text = "\n".join(path.problem for path in untold)[:LONGEST]
         try:
-            notifier.send(self._schedule.page, f"medevac: nothing could fence {path.host}", path.problem)
+            notifier.send(self._schedule.page, f"medevac: nothing could fence {untold[0].host}{more}", text)
         except NotificationError as error:
             log.warning("%s was not told: %s", self._schedule.page, error)
+            return
+        for path in untold:
+            self._keep(replace(path, told_at=self._clock.now()))
+
+
+def _told(path: FencePath, before: FencePath | None) -> FencePath:
+    """Return *path* with when people were told of it: they know as long as it stays so."""
+    if path.valid:
+        return path
+    if before is None or before.valid:
+        log.warning("%s", path.problem)
+        return path
+    return replace(path, told_at=before.told_at)
 
 
 def try_host(fencer: LadderFencer, host: str, now: float) -> FencePath:
