@@ -41,6 +41,8 @@ PATIENT = Duration(7200)
 """A fixed number that is far too many is to be seen in the figures, and not by a time-out."""
 SHARED = 0.5
 """The part of the clouds drawn at random in which evacuations share what they wait for."""
+DRILL = 50
+"""What is added to a seed for the chances of a drill."""
 LOOK = 0.5
 """Seconds between two looks at whether half of the servers are back."""
 
@@ -67,6 +69,8 @@ class Chances:
 
     seeds: int
     recoveries: int
+    drill: int = 0
+    """A host with so many test servers was recovered before."""
 
     def of(self, cloud: Cloud) -> list[list[Cloud]]:
         """Return *cloud* with the chances of each recovery, by site."""
@@ -131,13 +135,16 @@ def main() -> None:
     parser.add_argument("--servers", type=int, nargs="+", default=[10, 50, 200])
     parser.add_argument("--seeds", type=int, default=3, help="runs of each that are averaged")
     parser.add_argument("--recoveries", type=int, default=RECOVERIES, help="hosts in turn, each with other chances")
+    parser.add_argument(
+        "--drill", type=int, default=0, help="test servers on a host that was recovered before all others"
+    )
     parser.add_argument("--steady", action="store_true", help="without the clouds that change")
     parser.add_argument(
         "--random", type=int, default=0, help="clouds that are drawn at random, in place of those above"
     )
     told = parser.parse_args()
     clouds = [each for each in drawn(told.random) or CLOUDS if not (told.steady and each.later)]
-    chances = Chances(told.seeds, told.recoveries)
+    chances = Chances(told.seeds, told.recoveries, told.drill)
     print(json.dumps({f"{servers} servers": measured(clouds, servers, chances) for servers in told.servers}, indent=2))
 
 
@@ -183,7 +190,7 @@ def compared(cloud: Cloud, servers: int, chances: Chances) -> dict[str, Any]:
     """
     sites = chances.of(cloud)
     fixed = {str(number): _mean(seconds(each, servers, number) for site in sites for each in site) for number in FIXED}
-    runs = list(zip(*(in_turn(site, servers) for site in sites), strict=True))
+    runs = list(zip(*(in_turn(site, servers, chances.drill) for site in sites), strict=True))
     means, best = [statistics.mean(run) for run in runs], min(fixed.values())
     following = statistics.mean(means[1:])
     return {
@@ -200,9 +207,14 @@ def _mean(numbers: Iterable[float]) -> float:
     return round(statistics.mean(numbers), 1)
 
 
-def in_turn(clouds: Sequence[Cloud], servers: int) -> list[float]:
-    """Return how long the default takes for one host after the other, each by a worker that remembers the last."""
+def in_turn(clouds: Sequence[Cloud], servers: int, drill: int = 0) -> list[float]:
+    """Return how long the default takes for one host after the other, each by a worker that remembers the last.
+
+    *drill*: how many servers another one had that was recovered before.
+    """
     kept = Kept()
+    if drill:
+        seconds(clouds[0].seeded(clouds[0].settings.seed + DRILL), drill, 0, kept)
     return [seconds(cloud, servers, 0, kept) for cloud in clouds]
 
 

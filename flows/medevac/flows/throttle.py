@@ -18,8 +18,8 @@ from medevac.flows.crowding import Level, Levels, best, level_of, limited, merge
 START = 2
 """How many are asked for at first, where nothing is known: two, so that one that Nova forgets holds nobody up."""
 GROW = 2
-"""How many times as many are asked for, at most, as the one had beside it that was taken up or has arrived: a step too
-far is one of many servers that take long."""
+"""How many times as many are asked for, at most, as the one had beside it that was taken up or has arrived, here or in
+what was known before: a step too far is one of many servers that take long."""
 ENOUGH = 6
 """Arrivals after which it matters little how soon destinations took servers up."""
 TRUSTED = 4.0
@@ -122,8 +122,11 @@ class Throttle:
         return min(allowed, self._wanted(most)) if allowed else min(self._first(most), most)
 
     def _first(self, most: int) -> int:
-        """Return how many may be under way before anything was seen."""
-        return self.best(most) if self._before else START + sum(not each.timed for each in self._asked.values())
+        """Return how many may be under way before anything was seen: what nobody has met is no more than a guess."""
+        if not self._before:
+            return START + sum(not each.timed for each in self._asked.values())
+        met = max((level.crowd for level in self._before if level.arrived), default=START)
+        return min(self.best(most), max(round(met * GROW), START))
 
     def waiting(self, number: int) -> None:
         """Note how many servers are still to be asked for."""

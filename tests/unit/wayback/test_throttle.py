@@ -133,6 +133,17 @@ def test_what_was_learnt_is_where_the_next_one_begins() -> None:
     assert second.run(50) <= 1.1 * 100.0
 
 
+def test_what_nobody_has_met_is_not_begun_with_however_well_the_few_went() -> None:
+    few = (Level(2, 2, 4.0, 9.0), Level(3, 3, 4.1, 9.0), Level(4, 4, 4.0, 9.0))
+    throttle = Throttle(0.0, few)
+    assert throttle.best(MOST) > 2 * 4
+    assert throttle.window(MOST) == 2 * 4
+    for number in range(8):
+        throttle.asked(f"s{number}", 0.0)
+    throttle.arrived("s7", 4.0)
+    assert throttle.window(MOST) > 2 * 4
+
+
 def test_a_cloud_that_has_become_narrow_is_found_out() -> None:
     first = Play(Throttle(0.0), roomy)
     first.run(50)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -193,9 +193,15 @@ def test_two_recoveries_at_once_divide_what_the_cloud_takes() -> None:
 
 
 def test_each_of_them_may_have_as_many_as_its_policy_allows_where_the_cloud_takes_any_number() -> None:
-    traffic = Traffic(Record(FLAT))
+    traffic = Traffic(Record(replace(FLAT, levels=(*FLAT.levels, Level(60, 60, 2.0, 4.0)))))
     lanes = [begun(traffic, wave, [])[0] for wave in ("a", "b", "c")]
     assert [traffic.room(lane, 200.0) for lane in lanes] == [MOST] * 3
+
+
+def test_they_begin_with_no_more_together_than_twice_what_was_ever_met() -> None:
+    traffic = Traffic(Record(FLAT))
+    lanes = [begun(traffic, wave, [])[0] for wave in ("a", "b", "c")]
+    assert sum(traffic.room(lane, 200.0) for lane in lanes) == 2 * 20
 
 
 def test_a_wave_that_wants_nobody_now_leaves_its_share_to_others() -> None:
