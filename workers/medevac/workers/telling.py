@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from medevac.core.errors import MedevacError, NotificationError
@@ -53,11 +53,15 @@ class Teller:
         ids = {incident.id for incident in held}
         self._not_before = {key: due for key, due in self._not_before.items() if key in ids}
         self._seen = {each.id: self._seen.get(each.id, now) for each in held if each.held_by in BRAKES}
+        for each in (each for each in open_ones if each.warned_at):
+            about = _about(each, each.warned_of)
+            self._told[about] = max(self._told.get(about, 0.0), each.warned_at)
+        carriers = {_about(each, each.held_by): each.id for each in held if self._is_being_told(each)}
         for incident in held:
             targets = self._targets(incident)
-            due = now >= self._not_before.get(incident.id, 0.0)
-            if targets and due and not self._is_known(incident, open_ones):
+            if targets and now >= self._not_before.get(incident.id, 0.0) and not self._is_known(incident, carriers):
                 self._begin(incident, targets, now)
+                carriers[_about(incident, incident.held_by)] = incident.id
 
     def _targets(self, incident: Incident) -> Sequence[str]:
         """Return who has to be told of it, and was not."""
@@ -65,17 +69,22 @@ class Teller:
             return () if incident.told_at else (PAGE,)
         return self._desk.storms.page if incident.held_by in BRAKES and not incident.warned_at else ()
 
-    def _is_known(self, incident: Incident, open_ones: Collection[Incident]) -> bool:
-        """Tell whether people know of what the brakes hold it for: they were told of another, or are being told."""
+    def _is_being_told(self, incident: Incident) -> bool:
+        """Tell whether a message that the brakes hold it was begun, and has not gone out to everybody."""
+        return incident.held_by in BRAKES and incident.id in self._not_before and not incident.warned_at
+
+    def _is_known(self, incident: Incident, carriers: Mapping[str, str]) -> bool:
+        """Tell whether people know of what the brakes hold it for: they were told of another, or are being told.
+
+        *carriers*: with which incident they are being told of what.
+        """
         if incident.held_by not in BRAKES:
             return False
         about = _about(incident, incident.held_by)
-        told = [each.warned_at for each in open_ones if each.warned_at and _about(each, each.warned_of) == about]
-        latest = max((self._told.get(about, 0.0), *told))
-        if latest and self._seen[incident.id] - latest < float(self._desk.storms.window):
+        told = self._told.get(about, 0.0)
+        if told and self._seen[incident.id] - told < float(self._desk.storms.window):
             return True
-        others = (each for each in open_ones if each.id != incident.id and not each.warned_at)
-        return any(each.id in self._not_before and _about(each, each.held_by) == about for each in others)
+        return carriers.get(about, incident.id) != incident.id
 
     def _begin(self, incident: Incident, targets: Sequence[str], now: float) -> None:
         told = {"first": incident.id not in self._not_before}
