@@ -13,11 +13,7 @@ from medevac.sandbox.cloud.model import machines
 from medevac.workers import board_view
 from medevac.workers.brakes import marks, orders
 from tests.component.brakes.conftest import MakeYard
-from tests.component.brakes.yard import Yard
-
-
-def zone(count: int, name: str = "az1") -> list[str]:
-    return [f"{name}-c{n}" for n in range(1, count + 1)]
+from tests.component.brakes.yard import Yard, zone
 
 
 def test_one_host_of_twenty_is_recovered_at_once(make_yard: MakeYard) -> None:
@@ -173,20 +169,6 @@ def test_of_jobs_that_nobody_has_begun_a_storm_leaves_the_first_on_the_board(mak
     assert yard.held() == ["az1-c2", "az1-c3"]
 
 
-def test_our_blindness_takes_back_what_nobody_has_begun_until_we_see_again(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    yard.lose("az1-c1")
-    with yard.bench.site.world.settled() as world:
-        world.control["nova-scheduler"] = False
-    yard.later(120)
-    assert yard.bench.jobs == 0
-    assert yard.incident("az1-c1").reason.startswith("no nova-scheduler is up")
-    with yard.bench.site.world.settled() as world:
-        world.control["nova-scheduler"] = True
-    yard.later(60)
-    assert yard.going() == ["az1-c1"]
-
-
 def test_a_job_that_an_operator_released_is_not_taken_back(make_yard: MakeYard) -> None:
     yard = make_yard(az1=4)
     yard.lose(*zone(4))
@@ -236,40 +218,6 @@ def test_a_humans_word_stands_in_the_journal_though_the_storm_holds_the_host_as_
     assert "(acknowledged by ann: pulled both cords). held by breaker" in yard.bench.journal(held.id)
 
 
-def test_no_more_hosts_are_recovered_at_once_than_the_cap_allows(make_yard: MakeYard) -> None:
-    yard = make_yard(hosts_at_once=2, least=100)
-    yard.lose(*zone(4))
-    first = yard.going()
-    assert len(first) == 2
-    assert {yard.incident(host).held_by for host in yard.held()} == {"cap"}
-    yard.later(30)
-    assert yard.going() == first
-    yard.end(first[0])
-    yard.later(30)
-    assert len(yard.going()) == 2
-
-
-def test_a_recovery_that_is_on_hold_takes_no_share(make_yard: MakeYard) -> None:
-    yard = make_yard(hosts_at_once=1)
-    yard.lose("az1-c1")
-    orders.hold(yard.client, "host.down:az1-c1:1", yard.said())
-    yard.bench.pass_time(5)
-    yard.lose("az2-c1")
-    assert yard.going() == ["az1-c1", "az2-c1"]
-
-
-def test_what_is_done_for_living_hosts_takes_no_share_of_the_dead(make_yard: MakeYard) -> None:
-    yard = make_yard(hosts_at_once=1)
-    for host in ("az2-c1", "az2-c2"):
-        machines.kill_compute(yard.bench.site.world, host)
-    yard.bench.pass_time(120)
-    yard.bench.post(*(yard.bench.host_event(EventKind.NOVA_COMPUTE_DOWN, host) for host in ("az2-c1", "az2-c2")))
-    yard.bench.triage.settle_waiting()
-    assert yard.going() == ["az2-c1", "az2-c2"]
-    yard.lose("az1-c1")
-    assert "az1-c1" in yard.going()
-
-
 def test_hosts_on_which_something_fails_are_not_taken_for_dead(make_yard: MakeYard) -> None:
     yard = make_yard(az1=3)
     yard.bench.post(*(yard.bench.host_event(EventKind.HOST_DEGRADED, host) for host in zone(3)))
@@ -277,152 +225,3 @@ def test_hosts_on_which_something_fails_are_not_taken_for_dead(make_yard: MakeYa
     yard.bench.pass_time(5)
     yard.lose("az1-c1")
     assert yard.incident("az1-c1").state is IncidentState.RECOVERING
-
-
-def test_fencings_of_one_window_are_limited_and_hosts_that_others_fenced_go(make_yard: MakeYard) -> None:
-    yard = make_yard(fencings=2, hosts_at_once=50, least=100)
-    yard.lose(*zone(4))
-    first = yard.going()
-    assert len(first) == 2
-    yard.lose("az2-c1", kind=EventKind.HOST_FENCED)
-    assert "az2-c1" in yard.going()
-    for host in first:
-        yard.end(host, off_at=yard.now)
-    yard.later(595)
-    assert len(yard.going()) == 1
-    yard.later(10)
-    assert len(yard.going()) == 3
-
-
-def test_a_fencing_counts_from_when_it_was_done_however_long_the_recovery_had_waited_for_a_worker(
-    make_yard: MakeYard,
-) -> None:
-    yard = make_yard(fencings=1, hosts_at_once=50, least=100)
-    yard.lose(*zone(2))
-    (first,) = yard.going()
-    yard.later(601)
-    assert yard.going() == [first]
-    assert "or are about to be" in yard.incident(yard.held()[0]).reason
-    yard.end(first, off_at=yard.now)
-    yard.later(595)
-    assert yard.going() == []
-    yard.later(10)
-    assert len(yard.going()) == 1
-
-
-def test_a_fencing_is_not_forgotten_when_its_incident_is_let_go_again(make_yard: MakeYard) -> None:
-    yard = make_yard(fencings=1, hosts_at_once=50, least=100)
-    yard.lose("az1-c1")
-    yard.end("az1-c1", off_at=yard.now, held_by="capacity")
-    yard.later(1)
-    assert yard.going() == ["az1-c1"]
-    yard.lose("az1-c2")
-    assert yard.incident("az1-c2").held_by == "cap"
-
-
-def test_fencings_of_hosts_that_live_count_too_where_policies_want_them(make_yard: MakeYard) -> None:
-    yard = make_yard(fencings=1, hosts_at_once=50, least=100)
-    text = (
-        "policy: all\nmatch: everyone\nwhen:\n  nova-compute.down: [fence, evacuate]\n  host.down: [fence, disable]\n"
-    )
-    (yard.bench.folder / "policies" / "10-all.yaml").write_text(text)
-    machines.kill_compute(yard.bench.site.world, "az2-c1")
-    yard.bench.pass_time(120)
-    yard.bench.post(yard.bench.host_event(EventKind.NOVA_COMPUTE_DOWN, "az2-c1"))
-    yard.bench.triage.settle_waiting()
-    assert yard.going() == ["az2-c1"]
-    yard.lose("az1-c1")
-    assert yard.incident("az1-c1").held_by == "cap"
-    assert "hosts were fenced within 10m" in yard.incident("az1-c1").reason
-
-
-@pytest.mark.parametrize("binary", ["nova-scheduler", "nova-conductor"])
-def test_without_a_control_service_nothing_is_done_until_it_is_back(make_yard: MakeYard, binary: str) -> None:
-    yard = make_yard()
-    with yard.bench.site.world.settled() as world:
-        world.control[binary] = False
-    yard.bench.pass_time(120)
-    yard.lose("az1-c1")
-    assert yard.incident("az1-c1").held_by == "breaker"
-    assert yard.incident("az1-c1").reason.startswith(f"no {binary} is up")
-    with yard.bench.site.world.settled() as world:
-        world.control[binary] = True
-    yard.later(60)
-    assert yard.going() == ["az1-c1"]
-
-
-def test_when_nova_hears_of_no_host_it_is_not_the_hosts(make_yard: MakeYard) -> None:
-    yard = make_yard(az1=3, az2=3)
-    with yard.bench.site.world.settled() as world:
-        for host in world.hosts:
-            machines.cut_network(world, host)
-    yard.bench.pass_time(120)
-    yard.lose("az1-c1")
-    assert yard.going() == []
-    assert yard.incident("az1-c1").state is IncidentState.HELD
-    assert "Nova hears none of the 5 other compute services" in yard.incident("az1-c1").reason
-
-
-def test_an_unreachable_gateway_means_that_we_are_cut_off(make_yard: MakeYard) -> None:
-    no_name = "a..b:1"  # refused by the encoder of names, without asking a name server
-    yard = make_yard(gateway=(no_name,))
-    yard.lose("az1-c1")
-    assert yard.held() == ["az1-c1"]
-    assert f"reaches none of {no_name}" in yard.incident("az1-c1").reason
-
-
-def test_a_gateway_that_refuses_a_connection_has_answered(make_yard: MakeYard) -> None:
-    yard = make_yard(gateway=("127.0.0.1:1",))
-    yard.lose("az1-c1")
-    assert yard.going() == ["az1-c1"]
-
-
-def test_people_are_told_once_of_a_storm_and_once_of_each_forgotten_host(make_yard: MakeYard) -> None:
-    yard = make_yard(page=("oncall",))
-    for host in ("az2-c1", "az2-c2"):
-        marks.put(yard.client, marks.Maintenance(host, "bob", "memory", yard.now))
-        yard.lose(host)
-    yard.lose(*zone(6))
-    yard.later(30)
-    sent = yard.pages()
-    assert len(sent) == 3
-    assert {each.target for each in sent} == {"oncall"}
-    assert sum("medevac holds host.down:az1-" in each.title for each in sent) == 1
-    yard.later(600)
-    yard.new_leader()
-    yard.later(600)
-    assert yard.pages() == sent, "its successor knows what people were told"
-
-
-def test_who_could_not_be_told_of_a_storm_is_told_later_and_the_others_are_not_told_again(make_yard: MakeYard) -> None:
-    yard = make_yard(page=("oncall", "chat"))
-    notifier = yard.bench.site.notifier
-    notifier.deaf = {"oncall"}
-    yard.lose(*zone(6))
-    yard.later(1)
-    assert [each.target for each in yard.pages()] == ["chat"]
-    (told,) = [each for each in yard.held() if "oncall was not told" in yard.bench.journal(f"host.down:{each}:1")]
-    yard.later(30)
-    notifier.deaf = set()
-    yard.later(15)
-    assert len(yard.pages()) == 1, "it is tried again after a minute"
-    yard.later(15)
-    assert [each.target for each in yard.pages()] == ["chat", "oncall"]
-    assert "told oncall and chat: " in yard.bench.journal(f"host.down:{told}:1")
-    yard.later(300)
-    assert len(yard.pages()) == 2
-
-
-def test_a_storm_is_told_though_the_incident_is_gone_whose_page_did_not_go_out(make_yard: MakeYard) -> None:
-    yard = make_yard(page=("oncall",))
-    notifier = yard.bench.site.notifier
-    notifier.deaf = {"oncall"}
-    yard.lose(*zone(6))
-    yard.later(1)
-    assert yard.pages() == []
-    (first,) = [each for each in yard.held() if "was not told" in yard.bench.journal(f"host.down:{each}:1")]
-    orders.release(yard.client, f"host.down:{first}:1", yard.said())
-    notifier.deaf = set()
-    yard.later(30)
-    yard.later(30)
-    assert len(yard.pages()) == 1

@@ -39,6 +39,11 @@ SERVERS = 3
 QUIET = Status("2.1.5", quorum=True, nodes={}, fencings=())
 
 
+def zone(count: int, name: str = "az1") -> list[str]:
+    """Return the first *count* hosts of the availability zone *name*."""
+    return [f"{name}-c{n}" for n in range(1, count + 1)]
+
+
 @dataclass
 class Yard:
     """A site in memory on a real ZooKeeper; its clock moves only when somebody waits."""
