@@ -72,6 +72,8 @@ class Incident:
     """When people were paged that a storm or a maintenance holds it; 0: they were not, or of another one."""
     warned_of: str = ""
     """Which of them: breaker or maintenance."""
+    held_at: float = 0.0
+    """When triage began to hold it for what holds it, or has held it last; 0: it never did, or an earlier release."""
     returned_at: float = 0.0
     """When its host was seen to work again since it was fenced, before anything was done for it; 0: it was not."""
 

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoAuthError
+from kazoo.security import OPEN_ACL_UNSAFE, make_acl
 
 from medevac.cli.site import metrics
 from medevac.cli.site_fencing import fencing
 from medevac.core import layout
 from medevac.core.errors import FencingError
 from medevac.core.evidence import FenceEvidence
+from medevac.flows.ports import JournalOnly
 from medevac.flows.rung import Answer, Case, Rung
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
@@ -30,6 +33,7 @@ from medevac.workers.status import look
 from tests.fixtures.waiting import until
 
 HOUR = 3600.0
+READ_ONLY = [make_acl("world", "anyone", read=True, admin=True)]
 HOSTS = tuple(f"h{n}" for n in range(5))
 
 
@@ -162,6 +166,25 @@ def test_who_could_not_be_told_is_told_later_also_by_a_successor_and_once_of_all
     for _ in range(4):
         site.go()
     assert [each.title for each in notifier.sent[1:]] == ["medevac: nothing could fence h0"], "it was well in between"
+
+
+def test_people_are_not_told_again_where_only_the_record_of_it_could_not_be_written(site: Site) -> None:
+    site.bmc.dead = {"h0"}
+    goer, notifier = site.rounds(), JournalOnly()
+    for _ in range(4):
+        goer.go(notifier)
+    where, told = layout.fence_path("h0"), site.fakes.notifier
+    site.client.set_acls(where, READ_ONLY)
+    for _ in range(2):
+        with pytest.raises(NoAuthError):
+            goer.tell(told)
+    site.client.set_acls(where, OPEN_ACL_UNSAFE)
+    goer.tell(told)
+    goer.tell(told)
+    assert len(told.sent) == 1
+    assert [path.told_at > 0 for path in rounds.paths(site.client) if path.host == "h0"] == [True]
+    site.rounds().tell(told)
+    assert len(told.sent) == 1, "a successor knows"
 
 
 def test_the_thread_of_the_rounds_tries_a_message_again_before_the_next_round(site: Site) -> None:

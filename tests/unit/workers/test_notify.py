@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,40 @@ def test_a_service_that_hangs_is_given_up_at_the_deadline(desk: Desk, source: Se
     desk.released.clear()  # it answers long after the deadline, and then well
     with pytest.raises(NotificationError, match="did not answer"):
         AppriseNotifier({"ops": source}, deadline=0.3).send("ops", "t", "x")
+
+
+def test_a_message_that_is_tried_again_while_its_service_is_slow_is_not_sent_again(
+    desk: Desk, source: SecretSource
+) -> None:
+    notifier = AppriseNotifier({"ops": source}, deadline=0.3)
+    desk.released.clear()
+    for _ in range(2):
+        with pytest.raises(NotificationError, match="did not answer"):
+            notifier.send("ops", "t", "x")
+    desk.released.set()
+    notifier.send("ops", "t", "another")
+    notifier.send("ops", "t", "x")
+    assert sorted(got["message"] for got in desk.got) == ["another", "x"]
+    notifier.send("ops", "t", "x")
+    assert [got["message"] for got in desk.got].count("x") == 2, "once it has gone out, the same is another one"
+
+
+def test_a_message_of_which_nothing_is_heard_for_long_is_sent_again(desk: Desk, source: SecretSource) -> None:
+    notifier = AppriseNotifier({"ops": source}, deadline=0.3, late=0.1)
+    desk.released.clear()
+    for _ in range(2):
+        with pytest.raises(NotificationError, match="did not answer"):
+            notifier.send("ops", "t", "x")
+    assert len(desk.got) == 2
+
+
+def test_a_service_that_takes_its_time_to_answer_was_told(desk: Desk, source: SecretSource) -> None:
+    desk.released.clear()
+    later = threading.Timer(4.5, desk.released.set)  # apprise waits for 4 s by itself
+    later.start()
+    AppriseNotifier({"ops": source}).send("ops", "t", "x")
+    later.join()
+    assert len(desk.got) == 1
 
 
 @pytest.mark.parametrize("source", [SecretSource(file="/nowhere/at/all"), SecretSource(env="NOT_THERE_AT_ALL")])

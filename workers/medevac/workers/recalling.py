@@ -66,6 +66,7 @@ def _take_back(desk: Desk, stored: Stored, row: JobRow, verdict: Verdict) -> boo
         stored.incident,
         state=IncidentState.HELD,
         held_by=verdict.held_by,
+        held_at=desk.clock.now(),
         reason=verdict.reason,
         again_at=verdict.again_at,
     )

@@ -56,7 +56,7 @@ def rule(desk: Desk, incident: Incident, service: HostService, life: Incarnation
     begun = incident.attempt > 0  # and counted then: trying it again is nothing new
     too_often = "" if begun or incident.released else exceeded(incident, life, desk.rules, now)
     if too_often:
-        return Ruling(_held(incident, LIMIT, too_often, 0.0), decision)
+        return Ruling(_held(incident, LIMIT, too_often, 0.0, now), decision)
     fences = decision.fences and incident.evidence is None
     verdict = desk.brakes.judge(incident, service, fences=fences)
     if verdict.go:
@@ -71,7 +71,7 @@ def rule(desk: Desk, incident: Incident, service: HostService, life: Incarnation
         return Ruling(going, decision)
     if verdict.ignore:
         return Ruling(_ignored(incident, verdict.reason, now), decision)
-    return Ruling(_held(incident, verdict.held_by, verdict.reason, verdict.again_at), decision)
+    return Ruling(_held(incident, verdict.held_by, verdict.reason, verdict.again_at, now), decision)
 
 
 def parked(incident: Incident, reason: str, now: float) -> Ruling:
@@ -106,5 +106,7 @@ def _ignored(incident: Incident, reason: str, now: float) -> Incident:
     return replace(incident, state=IncidentState.IGNORED, reason=reason, ended_at=now, held_by="", again_at=0.0)
 
 
-def _held(incident: Incident, held_by: str, reason: str, again_at: float) -> Incident:
-    return replace(incident, state=IncidentState.HELD, reason=reason, held_by=held_by, again_at=again_at)
+def _held(incident: Incident, held_by: str, reason: str, again_at: float, now: float) -> Incident:
+    since = incident.held_at if incident.held_by == held_by else now
+    held = replace(incident, state=IncidentState.HELD, held_by=held_by, held_at=since)
+    return replace(held, reason=reason, again_at=again_at)

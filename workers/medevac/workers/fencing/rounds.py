@@ -103,6 +103,7 @@ class Rounds:
         self._fencer = fencer
         self._schedule = schedule
         self._stopping = threading.Event()
+        self._sent: set[str] = set()
 
     def run(self, leads: Callable[[], bool], notifier: Notifier) -> None:
         """Go rounds until stop() is called."""
@@ -180,18 +181,33 @@ class Rounds:
 
         What does not go out is tried again when this is called again; meanwhile the status shows it.
         """
-        untold = [path for path in paths(self._client) if not path.valid and not path.told_at]
-        if not untold or not self._schedule.page:
-            return
+        untold = self._untold()
+        self._sent &= {path.host for path in untold}
+        untold = [path for path in untold if path.host not in self._sent]
+        if untold and self._schedule.page and self._send(notifier, untold):
+            self._sent |= {path.host for path in untold}
+        if self._sent:
+            self._note()
+
+    def _untold(self) -> list[FencePath]:
+        return [path for path in paths(self._client) if not path.valid and not path.told_at]
+
+    def _send(self, notifier: Notifier, untold: Sequence[FencePath]) -> bool:
         more = f" and {len(untold) - 1} more" if len(untold) > 1 else ""
         text = "\n".join(path.problem for path in untold)[:LONGEST]
         try:
             notifier.send(self._schedule.page, f"medevac: nothing could fence {untold[0].host}{more}", text)
         except NotificationError as error:
             log.warning("%s was not told: %s", self._schedule.page, error)
-            return
-        for path in untold:
-            self._keep(replace(path, told_at=self._clock.now()))
+            return False
+        return True
+
+    def _note(self) -> None:
+        """Write that people were told, as things stand by now: the message may have taken its time."""
+        for path in self._untold():
+            if path.host in self._sent:
+                self._keep(replace(path, told_at=self._clock.now()))
+                self._sent.discard(path.host)
 
 
 def _told(path: FencePath, before: FencePath | None) -> FencePath:
