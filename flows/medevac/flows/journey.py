@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from medevac.flows.capacity import NO_HOST
 from medevac.flows.conflicts import Conflicts, found_no_host
+from medevac.flows.estate import ACCEPTED
 from medevac.flows.plan import Outcome, PlannedServer
 from medevac.flows.ports import Migration
 
@@ -91,13 +92,15 @@ class Journey:
 
     @property
     def newest(self) -> Migration | None:
-        """Return the record that counts: one that succeeded, else the newest that was not given up.
+        """Return the record that counts: one that succeeded, else one that a destination works on, else the newest.
 
-        Nova's conductor takes the oldest accepted record of a server, so after a second call it can be the first
-        record that succeeds, while the second stays accepted for ever.
+        What was given up does not count.  Nova's conductor takes the oldest accepted record of a server, so after a
+        second call it can be the first record that succeeds, while the second stays accepted for ever, or fails.
         """
         succeeded = [r for r in self.records if r.succeeded and not (r.status == CLEANED and r.id in self.void)]
-        counted = succeeded or [record for record in self.records if record.id not in self.void]
+        standing = [record for record in self.records if record.id not in self.void]
+        taken_up = [record for record in standing if record.live and record.status != ACCEPTED]
+        counted = succeeded or taken_up or standing
         return counted[-1] if counted else None
 
     @property

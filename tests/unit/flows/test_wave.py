@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from medevac.flows.evacuation import Wave
 from medevac.flows.journey import Limits
 from medevac.flows.plan import Plan, PlannedServer
@@ -117,6 +119,21 @@ def test_who_waits_until_there_are_fewer_in_its_way_waits_no_longer_than_for_roo
     many.observe(1.0, [*seen, record(1, "s0", "error", ""), record(2, "s0", "error", "")])
     assert many.due(1.0 + LIMITS.wait - 0.1) == ()
     assert [server.id for server in many.due(1.0 + LIMITS.wait)] == ["s0"]
+
+
+@pytest.mark.parametrize("second", [record(2, "s0", "error", ""), record(2, "s0", "accepted", "")])
+def test_whom_a_destination_is_building_is_not_asked_for_again_though_a_second_call_came_to_nothing(
+    second: Migration,
+) -> None:
+    two = wave(2)
+    for number in (0, 1):
+        two.asked(f"s{number}", 0.0)
+    first, other = record(1, "s0", "pre-migrating"), record(3, "s1", "running")
+    two.observe(1.0, [first, second, other])
+    assert two.due(1.0 + LIMITS.wait) == ()
+    assert set(two.under_way) == set(two.taken_up) == {"s0", "s1"}
+    two.observe(30.0, [replace(first, status="done"), second, other])
+    assert results(two)["s0"] == "moved"
 
 
 def test_a_call_that_gets_no_answer_after_a_conflict_is_waited_for() -> None:
