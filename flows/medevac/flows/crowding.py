@@ -75,8 +75,9 @@ class Level:
     @property
     def is_sound(self) -> bool:
         """Tell whether it may be what was stored, and not what somebody else made of it."""
-        counts = min(self.arrived, self.failed)
-        return self.beside >= 1 and self.average >= 1 and self.seconds > 0 and counts >= 0
+        numbers = (self.beside, self.average, self.seconds, self.arrived, self.failed)
+        finite, counts = all(map(math.isfinite, numbers)), min(self.arrived, self.failed)
+        return finite and self.beside >= 1 and self.average >= 1 and self.seconds > 0 and counts >= 0
 
     def with_those_of(self, other: Level) -> Level:
         """Return the level with what somebody else has seen of it."""

@@ -123,10 +123,11 @@ class Throttle:
 
     def _first(self, most: int) -> int:
         """Return how many may be under way before anything was seen: what nobody has met is no more than a guess."""
+        adopted = START + sum(not each.timed for each in self._asked.values())
         if not self._before:
-            return START + sum(not each.timed for each in self._asked.values())
+            return adopted
         met = max((level.crowd for level in self._before if level.arrived), default=START)
-        return min(self.best(most), max(round(met * GROW), START))
+        return min(self.best(most), max(round(met * GROW), adopted))
 
     def waiting(self, number: int) -> None:
         """Note how many servers are still to be asked for."""

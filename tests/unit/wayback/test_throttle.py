@@ -6,6 +6,7 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -142,6 +143,26 @@ def test_what_nobody_has_met_is_not_begun_with_however_well_the_few_went() -> No
         throttle.asked(f"s{number}", 0.0)
     throttle.arrived("s7", 4.0)
     assert throttle.window(MOST) > 2 * 4
+
+
+def test_as_many_as_a_dead_worker_had_under_way_were_met() -> None:
+    few = (Level(2, 2, 4.0, 9.0), Level(3, 3, 4.1, 9.0), Level(4, 4, 4.0, 9.0))
+    throttle = Throttle(0.0, few)
+    for number in range(11):
+        throttle.asked(f"adopted-{number}", 0.0, timed=False)
+    assert throttle.window(MOST) == START + 11
+    one = Throttle(0.0, (Level(1, 1, 4.0, 9.0),))
+    for number in range(2):
+        one.asked(f"forgotten-{number}", 0.0, timed=False)
+    assert one.window(MOST) > 2, "two that Nova forgot hold up nobody"
+
+
+@pytest.mark.parametrize("field", ["beside", "average", "seconds", "arrived", "failed"])
+@pytest.mark.parametrize("number", [math.inf, math.nan, -1.0])
+def test_what_no_recovery_can_have_seen_is_not_believed(field: str, number: float) -> None:
+    broken = replace(Level(4, 4, 4.0, 9.0), **{field: number})
+    assert Learnt(0.0, (broken,)).believed(0.0) == ()
+    assert Throttle(0.0, Learnt(0.0, (broken,)).believed(0.0)).window(MOST) == START
 
 
 def test_a_cloud_that_has_become_narrow_is_found_out() -> None:
