@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from medevac.core.errors import CloudUnavailableError
 from medevac.core.event import EventKind
 from medevac.core.handled import Outcome
 from medevac.core.incident import Incident, IncidentState
@@ -17,7 +18,7 @@ from medevac.workers.brakes.orders import Given
 from medevac.workers.recovery import back_off
 from medevac.workers.telling import Teller
 from medevac.workers.verdict import GO, Verdict
-from tests.component.workers.bench import HOST, SERVERS, WEB, Bench
+from tests.component.workers.bench import HOST, HOSTS, SERVERS, WEB, Bench
 
 
 @dataclass
@@ -99,6 +100,32 @@ def test_what_stays_held_is_told_once_and_not_at_each_look(bench: Bench) -> None
     brake.verdict = held("the gateway is away", again_at=bench.now + 5)
     bench.intake.reconsider()
     assert "the gateway is away" in bench.journal(incident_id)
+
+
+def test_a_cloud_that_is_slow_to_say_nothing_does_not_keep_triage_from_events_for_each_that_is_held(
+    bench: Bench,
+) -> None:
+    class Slow(Brake):
+        def judge(self, incident: Incident, service: HostService | None, *, fences: bool = False) -> Verdict:
+            if bench.now - began > 1:
+                bench.site.clock.wait(30.0)
+                self.asked.append(incident.id)
+                message = "the Compute API does not answer"
+                raise CloudUnavailableError(message)
+            return super().judge(incident, service, fences=fences)
+
+    began = bench.now
+    brake = Slow(held(again_at=began + 5))
+    bench.sit_at(replace(bench.desk, brakes=brake))
+    held_ones = [bench.settled(bench.host_event(EventKind.HOST_FENCED, host)).incident for host in HOSTS]
+    bench.pass_time(6.0)
+    brake.asked.clear()
+    for looks in (1, 2, 3):
+        before = bench.now
+        bench.intake.reconsider()
+        assert bench.now - before < 60.0
+        assert len(brake.asked) == looks
+    assert sorted(brake.asked) == sorted(held_ones), "each has its turn"
 
 
 def test_a_held_incident_without_a_time_waits_for_people(bench: Bench) -> None:

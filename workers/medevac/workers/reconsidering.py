@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from medevac.core.errors import MedevacError, StoreUnreachableError
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 LATER = 30.0
 """Seconds until an incident is looked at again that nobody can say anything about."""
+ENOUGH = 20.0
+"""Seconds after which a look judges nobody more: where Nova takes half a minute for each answer, a thousand held
+incidents would keep triage from events, and people from being told, for hours."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Reconsidering:
         self._open_ones = open_ones
         self._cases = cases
         self._teller = None if desk.notifier is None else Teller(desk, desk.notifier)
+        self._tried_at: dict[str, float] = {}
 
     def run(self) -> float | None:
         """Judge what is due; return when the next is (seconds since the epoch), None when nothing is held.
@@ -63,13 +68,22 @@ class Reconsidering:
             open_incidents = self._open_ones.read()
         held = [each for each in open_incidents if each.incident.state is IncidentState.HELD]
         timed = [each for each in held if each.incident.again_at > 0]
-        now = self._desk.clock.now()
         if self._teller is not None:
             self._teller.tell([each.incident for each in open_incidents])
-        for stored in timed:
-            if stored.incident.again_at <= now:
-                self._try(stored)
+        self._judge(timed)
         return min((each.incident.again_at for each in timed), default=math.inf) if held else None
+
+    def _judge(self, timed: Sequence[Stored]) -> None:
+        """Judge those that are due, as many as there is time for; those that waited longest for it go first."""
+        began = self._desk.clock.now()
+        due = {each.incident.id: each for each in timed if each.incident.again_at <= began}
+        self._tried_at = {name: at for name, at in self._tried_at.items() if name in due}
+        for name in sorted(due, key=lambda name: self._tried_at.get(name, 0.0)):
+            if self._desk.clock.now() - began >= ENOUGH:
+                log.info("not all of %d incidents that are due were judged: the rest is next", len(due))
+                return
+            self._tried_at[name] = self._desk.clock.now()
+            self._try(due[name])
 
     def _try(self, stored: Stored) -> None:
         try:
