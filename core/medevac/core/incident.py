@@ -81,3 +81,8 @@ class Incident:
 def incident_id(failure: str, subject: Subject, generation: int) -> str:
     """Return the name under which this failure of this incarnation can exist only once."""
     return f"{failure}:{subject.name}:{generation}"
+
+
+def failure_of(name: str) -> str:
+    """Return the failure in the name of an incident: "host.down" of "host.down:compute-7:1"."""
+    return name.partition(":")[0]

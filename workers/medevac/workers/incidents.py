@@ -16,7 +16,7 @@ from kazoo.exceptions import NoNodeError
 
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError, MedevacError
-from medevac.core.incident import Incident
+from medevac.core.incident import Incident, failure_of
 from medevac.core.journal import JournalEntry
 from medevac.core.wire import decode, encode, from_plain
 from medevac.workers.zookeeper import bounded
@@ -72,11 +72,12 @@ class OpenOnes:
         self._client = client
         self._over: set[str] = set()
 
-    def read(self) -> list[Stored]:
-        """Return them, oldest first.  Raises StoreUnreachableError."""
+    def read(self, *, without: str = "") -> list[Stored]:
+        """Return them, oldest first; those of the failure *without* are not read.  Raises StoreUnreachableError."""
         names = set(bounded(self._client.get_children_async(layout.INCIDENTS)))
         self._over &= names
-        calls = {name: self._client.get_async(layout.incident(name)) for name in sorted(names - self._over)}
+        wanted = sorted(name for name in names - self._over if not without or failure_of(name) != without)
+        calls = {name: self._client.get_async(layout.incident(name)) for name in wanted}
         found = [stored for name, call in calls.items() if (stored := self._stored(name, call)) is not None]
         return sorted(found, key=lambda stored: (stored.incident.opened_at, stored.incident.id))
 

@@ -126,7 +126,8 @@ class HostDown:
             reason = f"{service.host} has not been in service since that incident"
             return self._desk.duplicate(event, newest.incident, reason)
         evidence = evidence_of(event, subject.name)
-        parts = [*ends, *(stored for stored in self._open_ones.read() if _on(stored.incident, subject.name))]
+        others = self._open_ones.read(without=HOST_DOWN)  # of a thousand hosts that die, each would read all others
+        parts = [*ends, *(stored for stored in others if _on(stored.incident, subject.name))]
         finding = Finding(event, HOST_DOWN, subject, service, life, evidence=evidence, supersedes=parts)
         handled = open_incident(self._desk, finding)
         supersede_all(self._desk, parts[MOST_SUPERSEDED:], handled.incident)
@@ -224,8 +225,8 @@ def _is_out_for(service: HostService, incident: Incident) -> bool:
 
 
 def _on(incident: Incident, host: str) -> bool:
-    """Tell whether *incident* is about a part of *host*, or about its return."""
-    return host == (incident.host or incident.subject.name) and not _is_death(incident)
+    """Tell whether *incident*, no death, is about a part of *host*, or about its return."""
+    return host == (incident.host or incident.subject.name)
 
 
 def _is_death(incident: Incident) -> bool:
