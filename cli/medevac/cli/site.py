@@ -9,15 +9,17 @@ from collections.abc import Iterator, Sequence
 import click
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from medevac.cli import exits, options, output, site_brakes
+from medevac.cli import exits, options, output, silence, site_brakes
 from medevac.cli.groups import Group
 from medevac.cli.site_fencing import fencing
-from medevac.cli.zookeeper import store
+from medevac.cli.zookeeper import PATIENCE, store
 from medevac.core.wire import to_plain
+from medevac.workers import founding
 from medevac.workers.brakes.levels import Levels
 from medevac.workers.brakes.view import SHOWN, BrakeView, HeldOne
 from medevac.workers.fencing import rounds
 from medevac.workers.status import SiteStatus, look
+from medevac.workers.zookeeper import connect, disconnect
 
 
 @click.group(cls=Group)
@@ -48,6 +50,22 @@ def status(zookeeper: str, as_json: bool, prometheus: bool) -> int:
     else:
         _show(found)
     return exits.PROBLEMS if found.problems else 0
+
+
+@group.command()
+@options.zookeeper
+def create(zookeeper: str) -> None:
+    """Begin a new site at this path of ZooKeeper, beside others that are there already.
+
+    The first site of a ZooKeeper needs no such word: its first worker begins it.
+    """
+    silence.keep()
+    client = connect(zookeeper, start_timeout=PATIENCE)
+    try:
+        new = founding.begin(client, zookeeper)
+    finally:
+        disconnect(client)
+    output.say(f"{zookeeper}: {'a new site begins there' if new else 'a site is there already'}.")
 
 
 def metrics(found: SiteStatus) -> str:

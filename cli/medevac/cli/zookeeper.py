@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from kazoo.client import KazooClient
 
 from medevac.cli import silence
-from medevac.workers.zookeeper import connect, disconnect, ensure_layout
+from medevac.workers import founding
+from medevac.workers.zookeeper import connect, disconnect
 
 PATIENCE = 10.0
 """Seconds that a person at the terminal waits before being told that ZooKeeper is away."""
@@ -16,11 +17,11 @@ PATIENCE = 10.0
 
 @contextlib.contextmanager
 def store(hosts: str) -> Iterator[KazooClient]:
-    """Give a client for the time of a command; raise StoreUnreachableError when there is no answer."""
+    """Give a client for the time of a command; raise StoreUnreachableError without an answer or a site there."""
     silence.keep()
     client = connect(hosts, start_timeout=PATIENCE)
     try:
-        ensure_layout(client)
+        founding.require(client, hosts)
         yield client
     finally:
         disconnect(client)

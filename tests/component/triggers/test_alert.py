@@ -169,7 +169,7 @@ def test_a_wrong_address_leaves_the_event_on_disk(agent: Agent, address: str) ->
 def test_a_site_without_an_intake_leaves_the_event_on_disk(agent: Agent) -> None:
     assert agent.run(ALERT) == (0, "")
     assert len(agent.spool.waiting()) == 1
-    assert "has no /events: start a worker there once" in agent.log
+    assert "has no /events: no site of medevac is there" in agent.log
 
 
 def test_an_agent_whose_kazoo_is_broken_keeps_the_event_and_says_so(agent: Agent) -> None:

@@ -112,7 +112,10 @@ class Poster:
         raise StoreUnreachableError(message)
 
     def _no_intake(self) -> IntakeMissingError:
-        return IntakeMissingError(f"ZooKeeper at {self.address} has no {layout.EVENTS}: start a worker there once")
+        return IntakeMissingError(
+            f"ZooKeeper at {self.address} has no {layout.EVENTS}: no site of medevac is there. Is the path mistyped? "
+            "If the site is new: start a worker there once"
+        )
 
     def close(self) -> None:
         """End the session, or leave it to expire when ZooKeeper does not answer at once."""

@@ -20,7 +20,7 @@ from medevac.core.errors import StoreUnreachableError
 from medevac.flows.caps import Caps
 from medevac.flows.plan import Settings
 from medevac.flows.ports import Cloud, Fencer, Traffic
-from medevac.workers import places, roll, vital
+from medevac.workers import founding, places, roll, vital
 from medevac.workers.brakes import Brakes
 from medevac.workers.brakes.cluster import word_of
 from medevac.workers.brakes.levels import Watch
@@ -40,7 +40,7 @@ from medevac.workers.recovery import Recovery
 from medevac.workers.roll import RollEntry
 from medevac.workers.site import Site
 from medevac.workers.triage import Triage
-from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, connect, disconnect, ensure_layout
+from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, connect, disconnect
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +92,16 @@ class Worker:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT.  Raises StoreUnreachableError when ZooKeeper does not answer at the start."""
+        """Work until SIGTERM or SIGINT.
+
+        Raises StoreUnreachableError when ZooKeeper does not answer at the start, or has sites, and none at this path.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         client = connect(self._site.zookeeper, session_timeout=self._roles.session_timeout)
         watch = SessionWatch(client, self._lost, limit=self._roles.session_timeout / 2)
         try:
-            ensure_layout(client)
+            founding.enter(client, self._site.zookeeper)
             told = self._entry()
             roll.enter(client, told)
             stops = [start(client) for start in self._parts()]
