@@ -21,6 +21,9 @@ HELD_BY = "way-back"
 FORCED_BEFORE = "; an operator had forced it down before"
 """The end of our reason where that was so: the way back leaves such a host to him."""
 
+NAMED = 5
+"""Servers that are named in a reason; the journal has all."""
+
 FORCED = "; forced down"
 """The end of our reason where an incident of a host that lives has forced it down all the same: it was fenced."""
 
@@ -64,6 +67,8 @@ class Way:
     """Servers that were evacuated from it and are gone from it."""
     done: tuple[str, ...] = ()
     """What was done and seen, for the report."""
+    undone: tuple[str, ...] = ()
+    """What became of servers that were to be started on it and do not run there: people have to see to each."""
     enabled_at: float = 0.0
     """Seconds since the epoch at which the host was seen in service again; 0 before it."""
     moved: tuple[Moved, ...] = ()
@@ -88,6 +93,19 @@ class Way:
     def noted(self, what: str) -> Way:
         """Return it with *what* done."""
         return replace(self, done=(*self.done, what))
+
+    def missed(self, what: str) -> Way:
+        """Return it with *what* left to people: it keeps the host from nothing, and its return from ending well."""
+        return replace(self, undone=(*self.undone, what))
+
+    def told(self) -> Way:
+        """Return it as it is told in the end: parked where it came back, and not all that was to run on it does."""
+        if self.state != IncidentState.RECOVERED or not self.undone:
+            return self
+        named = "; ".join(self.undone[:NAMED])
+        more = f"; and {len(self.undone) - NAMED} more" if self.undone[NAMED:] else ""
+        need = f"{len(self.undone)} of its servers need{'s' if len(self.undone) == 1 else ''} you: {named}{more}"
+        return self.ended(IncidentState.PARKED, f"{self.reason}. {need}")
 
 
 def taken_out_by(service: HostService) -> str:

@@ -7,9 +7,11 @@ from typing import TypeVar
 
 from taskflow import task
 
+from medevac.core.errors import NotificationError
 from medevac.core.journal import JournalEntry
 from medevac.flows.brief import Brief
 from medevac.flows.patience import patiently
+from medevac.flows.policy.checks_names import PAGE
 from medevac.flows.ports import Ports
 
 T = TypeVar("T")
@@ -39,6 +41,15 @@ class Step(task.Task):
     def entry(self, ports: Ports, text: str, server: str = "", facts: Mapping[str, str] | None = None) -> JournalEntry:
         """Return a line for the journal, to be written together with others."""
         return JournalEntry(at=ports.clock.now(), step=self.name, text=text, server=server, facts=facts or {})
+
+    def page(self, ports: Ports, title: str, text: str) -> None:
+        """Tell those who are paged; that it does not go out is said in the journal, and stops nothing."""
+        try:
+            ports.notifier.send(PAGE, title, text)
+        except NotificationError as error:
+            self.say(ports, f"{PAGE} was not told ({error}): {text}")
+        else:
+            self.say(ports, f"told {PAGE}: {text}")
 
     def patiently(self, ports: Ports, call: Callable[[], T]) -> T:
         """Return what the read *call* returns, waiting as long as the site's patience when the cloud is away."""

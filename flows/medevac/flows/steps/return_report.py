@@ -23,7 +23,7 @@ class ReturnReport(Step):
 
     def execute(self, *, ports: Ports, **results: Any) -> None:  # noqa: ANN401 - JSON
         """Store state, reason and report."""
-        way = from_plain(Way, results[self._takes], f"result {self._takes}")
+        way = from_plain(Way, results[self._takes], f"result {self._takes}").told()
         now = ports.clock.now()
         report = {
             "incident": self.brief.incident,
@@ -36,6 +36,7 @@ class ReturnReport(Step):
             "of": way.of,
             "cleaned": way.cleaned,
             "done": list(way.done),
+            "undone": list(way.undone),
             "servers": [],
         }
         if self.brief.settings.way_back.failback is not None:
@@ -52,4 +53,6 @@ class ReturnReport(Step):
             again = now + float(self.brief.settings.way_back.again)
             ports.log.finish(way.state, way.reason, {}, held_by=HELD_BY, again_at=again)
         else:
+            if way.undone:
+                self.page(ports, f"medevac: {self.brief.host}", way.reason)
             ports.log.finish(way.state, way.reason, report)

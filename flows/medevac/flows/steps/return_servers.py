@@ -33,7 +33,7 @@ class ReturnStart(ReturnStep):
         for server in here:
             if server.id in wanted and _is_down(server) and self._is_off(ports, server):
                 elsewhere = self._elsewhere(ports, server)
-                way = way.noted(elsewhere or self._start(ports, server))
+                way = way.missed(elsewhere) if elsewhere else self._start(ports, way, server)
         return way
 
     def _elsewhere(self, ports: Ports, server: Server) -> str:
@@ -58,7 +58,10 @@ class ReturnStart(ReturnStep):
             )
         if domain is None or domain.state == OFF:
             return ""
-        return f"{server.name} is not started: an evacuation that failed has left its guest on {host} ({domain.state})"
+        return (
+            f"{server.name} is not started: an evacuation that failed has left its guest on {host} ({domain.state}). "
+            f"End it there (virsh destroy {server.id}), then: openstack server reboot --hard {server.id}"
+        )
 
     def _is_off(self, ports: Ports, server: Server) -> bool:
         """Tell whether its guest is off; where nobody but Nova can be asked, Nova's word counts."""
@@ -68,16 +71,17 @@ class ReturnStart(ReturnStep):
             return True
         return domain is None or domain.state == OFF
 
-    def _start(self, ports: Ports, server: Server) -> str:
+    def _start(self, ports: Ports, way: Way, server: Server) -> Way:
         ports.log.assert_owned()
         try:
             ports.cloud.reboot(server.id)
         except CloudError as error:
             said = f"{server.name} could not be started: {error}"
-        else:
-            said = f"{server.name} was not evacuated and is started here"
+            self.say(ports, said, server.id)
+            return way.missed(said)
+        said = f"{server.name} was not evacuated and is started here"
         self.say(ports, said, server.id)
-        return said
+        return way.noted(said)
 
 
 def _not_moved(report: Mapping[str, Any]) -> set[str]:

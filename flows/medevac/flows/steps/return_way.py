@@ -6,14 +6,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from medevac.core.errors import NotificationError
 from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
 from medevac.flows.returning import FORCED, Way, forced_words, mark, taken_out_by, why_not_ours
 from medevac.flows.steps.base import Step
-from medevac.flows.steps.notify import PAGE
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
@@ -64,7 +62,7 @@ class ReturnStep(Step):
     def parked(self, ports: Ports, way: Way, why: str) -> Way:
         """Return it parked, with people told: the host stays out until they have seen to it."""
         found = self._stays_out(ports, way, IncidentState.PARKED, why)
-        self._page(ports, found.reason)
+        self.page(ports, f"medevac: {self.brief.host}", found.reason)
         return found
 
     def until(self, ports: Ports, seconds: float, wanting: Callable[[], str]) -> str:
@@ -99,11 +97,3 @@ class ReturnStep(Step):
             if now.disabled_reason != said:
                 self.put_back(ports, now, disabled_reason=said)
         return way.ended(state, reason)
-
-    def _page(self, ports: Ports, text: str) -> None:
-        try:
-            ports.notifier.send(PAGE, f"medevac: {self.brief.host}", text)
-        except NotificationError as error:
-            self.say(ports, f"{PAGE} was not told ({error}): {text}")
-        else:
-            self.say(ports, f"told {PAGE}: {text}")
