@@ -7,12 +7,18 @@ from dataclasses import replace
 
 from medevac.core.errors import CloudError, FencingError
 from medevac.core.evidence import FENCED, KDUMP, FenceEvidence, Life, objection
+from medevac.core.shortening import shortened
 from medevac.flows.brief import Brief
 from medevac.flows.dumping import DumpWord
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Ports
 from medevac.flows.rung import HEARTBEAT, Answer, Case, Rung
 from medevac.flows.still_out import life_of, silent_since
+
+SHARED = 500
+"""Characters that the words of all rungs share in an incident's reason and in a page."""
+LEAST = 60
+"""Characters that each of many rungs has there all the same."""
 
 
 class Ladder:
@@ -34,6 +40,12 @@ class Ladder:
     def refusal(self) -> str:
         """Return what every rung said, in one clause."""
         return "; ".join(f"{name}: {words}" for name, words in self.answers.items())
+
+    @property
+    def refusal_in_short(self) -> str:
+        """Return the same where it must leave room for what people can do: no rung's words push out another's."""
+        share = max(SHARED // max(len(self.answers), 1), LEAST)
+        return "; ".join(f"{name}: {shortened(words, share)}" for name, words in self.answers.items())
 
     def climb(self) -> FenceEvidence | None:
         """Try every rung once and return the first evidence that holds; `answers` says why there is none.

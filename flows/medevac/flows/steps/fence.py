@@ -104,7 +104,9 @@ class Fence(Step):
                 return evidence
             if clock.now() + pause > give_up:
                 self._page(ports, ladder)
-                raise self._nothing(refused + ladder.refusal)
+                if ladder.refusal != ladder.refusal_in_short:
+                    self.say(ports, f"{self.brief.host} could not be fenced: {ladder.refusal}")
+                raise self._nothing(refused + ladder.refusal_in_short)
             self.say(ports, f"{self.brief.host} could not be fenced: {ladder.refusal}; trying again in {pause:.0f} s")
             ports.log.heed()
             clock.wait(pause)
@@ -127,7 +129,7 @@ class Fence(Step):
     def _page(self, ports: Ports, ladder: Ladder) -> None:
         """Tell those whom the ladder names; in the first attempt only, so that retries are silent."""
         for target in {rung.page for rung in ladder.rungs if rung.page and ports.log.attempt() == 1}:
-            text = f"{self.brief.host} could not be fenced: {ladder.refusal}. {self._release()}"
+            text = f"{self.brief.host} could not be fenced: {ladder.refusal_in_short}. {self._release()}"
             try:
                 ports.notifier.send(target, f"medevac: {self.brief.host} cannot be fenced", text)
             except NotificationError as error:

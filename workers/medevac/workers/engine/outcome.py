@@ -12,6 +12,7 @@ from taskflow.persistence.models import FlowDetail
 from taskflow.types.failure import Failure
 
 from medevac.core.errors import MedevacError
+from medevac.core.shortening import shortened
 from medevac.workers.engine.claim import Claim
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.engine.parking import ParkedKind, park
@@ -20,8 +21,8 @@ LOG = logging.getLogger(__name__)
 
 FINAL = (states.SUCCESS, states.REVERTED, states.FAILURE)
 """Flow states after which nothing is run any more.  TaskFlow would run a REVERTED flow again from its start."""
-REASON_LIMIT = 500
-"""Characters."""
+REASON_LIMIT = 1200
+"""Characters: what a ladder of rungs said, and how it is released; of a longer one the middle is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def log_unforeseen(job: BoardJob, flow: FlowDetail) -> None:
 def _sentence(flow: FlowDetail, exception: BaseException | None) -> str:
     told = "; ".join(dict.fromkeys(_failures(flow)))
     if told:
-        return told[:REASON_LIMIT]
+        return shortened(told, REASON_LIMIT)
     return _describe(exception) if exception else f"The flow ended as {flow.state} without a recorded failure."
 
 
@@ -113,4 +114,4 @@ def _told(failure: Failure) -> str:
 
 
 def _describe(exception: BaseException) -> str:
-    return f"{type(exception).__name__}: {exception}"[:REASON_LIMIT]
+    return shortened(f"{type(exception).__name__}: {exception}", REASON_LIMIT)

@@ -70,11 +70,9 @@ class FenceAgent:
             message = f"fence agent {self._device.agent} cannot be run: {error.strerror}. Install it (fence-agents)"
             raise FencingError(message) from error
         except subprocess.TimeoutExpired as error:
-            message = (
-                f"{self._device.name} did not finish '{action}' for {self._host} in {self._device.timeout:g} s "
-                "and was killed; the order may have reached the device"
-            )
-            raise FencingError(message) from error
+            message = f"{self._device.name} did not finish '{action}' for {self._host} in {self._device.timeout:g} s "
+            reached = "; the order may have reached the device" if action == "off" else ""
+            raise FencingError(f"{message}and was killed{reached}") from error
         says_off = bool(_OFF_WORD.search(ran.output))
         return Run(ran.code, ran.ending, ran.words(secrets.values()), says_off)
 

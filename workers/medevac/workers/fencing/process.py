@@ -65,10 +65,10 @@ def run(command: Sequence[str], told: str, limit: float) -> Ran:
 
 
 def presentable(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return *text* in one line, shortened to its end, with the *secrets* masked."""
+    """Return *text* in one line, shortened to its end, with the *secrets* masked; what would move a cursor is `?`."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    text = " ".join(text.split())
+    text = "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
     return text if len(text) <= LONGEST else "…" + text[1 - LONGEST :]
 
 
