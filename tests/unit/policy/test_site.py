@@ -27,7 +27,7 @@ def test_the_example_says_everything() -> None:
     assert site.zookeeper == "zk1:2181,zk2:2181,zk3:2181/medevac"
     assert site.cloud == "production"
     assert site.policies == EXAMPLE.parent / "policies" / "demo"
-    assert site.limits == Limits(parallel_hosts=2)
+    assert site.limits == Limits(parallel_hosts=5)
     assert site.shared_storage == ("az1", "az2")
     assert [device.agent for device in site.fencing] == ["fence_apc_snmp", "fence_ipmilan"]
     assert site.fencing[0].plug == Plug(by_host={"compute-1": "17", "compute-2": "18"})
@@ -77,7 +77,7 @@ def test_a_small_site_file_leaves_the_rest_to_defaults(tmp_path: Path) -> None:
 
     assert site.policies == tmp_path / "promises"
     assert (site.cloud, site.fencing, site.shared_storage) == ("", (), ())
-    assert site.limits == Limits(parallel_hosts=2, patience=Duration(1800), fence_timeout=Duration(120))
+    assert site.limits == Limits(parallel_hosts=5, patience=Duration(1800), fence_timeout=Duration(120))
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:

@@ -9,17 +9,23 @@ from medevac.workers.engine.job import BoardJob
 
 OTHERS = 16
 """Flows for hosts that live and for single servers; most of their time they wait, and a wait costs a thread."""
-_HOSTS = (HOST_DOWN, HOST_UP)
+RETURNS = 8
+"""Hosts that come back: each may wait for minutes for its nova-compute, and while it does another host may die."""
 
 
 def has_place(job: BoardJob, running: Sequence[BoardJob], hosts: int) -> bool:
     """Tell whether *job* may run beside those that are *running*, *hosts* of which may be for hosts that died."""
-    kind = is_of_dead_host(job)
-    beside = sum(is_of_dead_host(other) is kind for other in running)
-    return beside < (hosts if kind else OTHERS)
+    kind = _kind(job)
+    beside = sum(_kind(other) == kind for other in running)
+    return beside < {HOST_DOWN: hosts, HOST_UP: RETURNS}.get(kind, OTHERS)
 
 
-def is_of_dead_host(job: BoardJob) -> bool:
-    """Tell whether *job* is for a host that died, or returns; so is one that does not say."""
+def slots(hosts: int) -> int:
+    """Return how many flows a worker runs at once, *hosts* of which may be for hosts that died."""
+    return hosts + RETURNS + OTHERS
+
+
+def _kind(job: BoardJob) -> str:
+    """Return whose place *job* takes: of a host that died, so does one that does not say; of a return; or of others."""
     failure, colon, _ = str((job.details or {}).get("incident", "")).partition(":")
-    return not colon or failure in _HOSTS
+    return HOST_DOWN if not colon else failure if failure in (HOST_DOWN, HOST_UP) else ""

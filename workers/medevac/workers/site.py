@@ -45,7 +45,8 @@ class Limits:
     """What must not be exceeded on this site."""
 
     parallel_hosts: int = field(
-        default=2, metadata=said("How many hosts are recovered at the same time.", least=1, most=1000)
+        default=5,
+        metadata=said("How many hosts that died one worker recovers at the same time.", least=1, most=1000),
     )
     patience: Duration = field(
         default=Duration(1800), metadata=said("How long a recovery waits for a cloud that does not answer.", least=1)

@@ -214,7 +214,7 @@ class Worker:
             traffic=Traffic(Experience(client), ZookeeperNeighbours(client, self.name)),
         )
         hosts = self._site.limits.parallel_hosts
-        slots = hosts + places.OTHERS
+        slots = places.slots(hosts)
         executor = ThreadPoolExecutor(max_workers=slots * SIDE_BY_SIDE, thread_name_prefix="step")
         orders = Obedience(client, self._cloud, self._clock, self._site.brakes, recovery)
         conductor = Conductor(
