@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from medevac.cli import silence
@@ -42,6 +43,7 @@ def look_around(drafts: Sequence[Draft], site_file: Path | None, *, cloud: bool)
     check_site_words(drafts, words, names, problems)
     _check_owners(drafts, site, problems)
     _check_reserved(site, names, problems)
+    _check_fence_patterns(site, names, problems)
     return problems.listed()
 
 
@@ -87,6 +89,18 @@ def _check_reserved(site: Site, names: Names, problems: Problems) -> None:
             else:
                 message = f"this cloud has no {what} {quoted(pattern)} to be reserved"
                 problems.error(place, message, did_you_mean(pattern, known))
+
+
+def _check_fence_patterns(site: Site, names: Names, problems: Problems) -> None:
+    """Report patterns of fence devices that cover no host of the cloud, where it was asked: most are mistyped."""
+    known = names.known.get("host", ())
+    for number, told in enumerate(site.fencing):
+        for index, pattern in enumerate(told.hosts):
+            if not known or any(fnmatchcase(host, pattern) for host in known):
+                continue
+            message = f"no compute host of this cloud matches {quoted(pattern)}: nothing is fenced by it"
+            where = ("fencing", number, "hosts", index)
+            problems.warning(_place(problems.file, where), message, did_you_mean(pattern, known))
 
 
 def _place(file: str, where: Where) -> Place:

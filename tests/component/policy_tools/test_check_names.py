@@ -99,6 +99,26 @@ def test_hosts_that_no_device_covers_are_told_by_zone_where_the_cloud_knows_them
     assert result.output.count("warning:") == 2
 
 
+def test_a_pattern_of_fence_devices_that_matches_no_host_is_told_and_so_are_the_hosts_that_are_left(
+    medevac: Medevac, site: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "policy: a\nmatch: everyone\nwhen: {host.down: [fence, disable, evacuate, verify]}\n"
+    )
+    text = site.read_text().replace('[places, servrs, "gold-*"]', "[a]").partition("reserved:")[0]
+    site.write_text(
+        text.replace("  ops:", "  page:").replace('["compute-[12]", compute-3]', '["cmpute-*", compute-33]')
+    )
+    result = medevac("policy", "check", str(tmp_path / "a.yaml"), "--site", str(site), "--cloud")
+
+    assert result.exit_code == 0, result.output
+    assert "site.yaml:5:14: warning: no compute host of this cloud matches 'cmpute-*'" in result.output
+    assert "matches 'compute-33': nothing is fenced by it" in result.output
+    assert "did you mean 'compute-3'?" in result.output
+    assert "no fence device covers compute-1, compute-2" in result.output
+    assert result.output.count("warning:") == 3
+
+
 def test_a_site_without_fence_devices_is_told_once(medevac: Medevac, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(
         "zookeeper: zk1:2181/medevac\npolicies: .\nnotify: {ops: {env: A}, page: {env: B}}\n"

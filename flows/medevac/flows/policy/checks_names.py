@@ -80,6 +80,8 @@ def check_site_words(drafts: Sequence[Draft], words: SiteWords, names: Names, wh
         return
     for draft in fencing:
         _check_fenced(draft, words, names)
+    if any(not draft.policy.match.host and not draft.policy.match.az for draft in fencing):
+        _check_all_fenced(words, names, whole)
 
 
 def meet(one: str, other: str) -> bool:
@@ -154,6 +156,20 @@ def _check_fenced(draft: Draft, words: SiteWords, names: Names) -> None:
                 draft.problems.warning(draft.place("match", line, number), message, hint)
 
 
+def _check_all_fenced(words: SiteWords, names: Names, whole: Problems) -> None:
+    """Report hosts of the cloud that no device covers, where some policy fences wherever its servers are."""
+    bare = sorted({host for inside in names.zones.values() for host in inside if not _covered(host, words)})
+    if bare:
+        many = f" and {len(bare) - MOST_LISTED} more" if bare[MOST_LISTED:] else ""
+        listed = f"{', '.join(bare[:MOST_LISTED])}{many}"
+        message = f"no fence device covers {listed}: unless others fence it, a recovery there is held"
+        whole.warning(WHOLE_FILE, message, f"add it to a fence device of {words.file}")
+
+
+def _covered(host: str, words: SiteWords) -> bool:
+    return any(fnmatchcase(host, device) for device in words.fenced)
+
+
 def _bare(line: str, pattern: str, words: SiteWords, names: Names) -> str:
     """Return which of the hosts that *pattern* means no device covers; empty: none, as far as it is known."""
     if line == "az":
@@ -162,7 +178,7 @@ def _bare(line: str, pattern: str, words: SiteWords, names: Names) -> str:
         hosts = [host for inside in names.zones.values() for host in inside if matches(pattern, host)]
     if line == "host" and not hosts and not any(meet(pattern, _as_star(device)) for device in words.fenced):
         return quoted(pattern)
-    bare = sorted(host for host in hosts if not any(fnmatchcase(host, device) for device in words.fenced))
+    bare = sorted(host for host in hosts if not _covered(host, words))
     if not bare or [pattern] == bare:
         return "".join(map(quoted, bare))
     more = f" and {len(bare) - MOST_LISTED} more" if bare[MOST_LISTED:] else ""
