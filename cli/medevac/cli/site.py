@@ -18,6 +18,7 @@ from medevac.workers import founding
 from medevac.workers.brakes.levels import Levels
 from medevac.workers.brakes.view import SHOWN, BrakeView, HeldOne
 from medevac.workers.fencing import rounds
+from medevac.workers.site_prints import differing
 from medevac.workers.status import SiteStatus, look
 from medevac.workers.zookeeper import connect, disconnect
 
@@ -87,6 +88,11 @@ def metrics(found: SiteStatus) -> str:
     broken = Gauge("medevac_policies_broken", about, ["worker"], registry=registry)
     for worker in found.workers:
         broken.labels(worker=worker.name).set(bool(worker.policy_problem))
+    about = "seconds by which a worker's clock is ahead of ZooKeeper's"
+    ahead = Gauge("medevac_worker_clock_ahead_seconds", about, ["worker"], registry=registry)
+    for worker in found.workers:
+        ahead.labels(worker=worker.name).set(round(worker.clock_ahead, 1))
+    gauge("site_files_differ", "1 when workers go by different site files", bool(differing(found.workers)))
     _brakes(registry, found.brakes)
     for name, values in rounds.figures(found.fence_paths).items():
         about, labels = rounds.METRICS[name]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from medevac.sandbox.cloud.model.site import HostSpec, SiteSpec
-from medevac.sandbox.processes import program
+from medevac.sandbox.processes import Child, program
 from medevac.sandbox.site import Plan, SandboxSite
 from medevac.workers.status import look
 from tests.fixtures.services import require
@@ -65,3 +66,29 @@ def test_workers_that_die_are_missed(site: SandboxSite) -> None:
     problems = json.loads(said)["problems"]
     assert any("nobody leads triage" in problem for problem in problems)
     assert any("no conductor runs" in problem for problem in problems)
+
+
+LATE = "import time\nnow = time.time\ntime.time = lambda: now() - 300\n"
+
+
+def test_a_worker_whose_clock_is_wrong_and_that_goes_by_another_site_file_is_told(site: SandboxSite) -> None:
+    assert until(lambda: look(site.client).problems == ())
+    clock = site.folder / "clock"
+    clock.mkdir()
+    (clock / "sitecustomize.py").write_text(LATE)
+    another = site.folder / "another.yaml"
+    another.write_text((site.folder / "medevac.yaml").read_text().replace("fence_timeout: 20s", "fence_timeout: 40s"))
+    environment = {**os.environ, **site.environment(), "OS_CLOUD": "medevac", "PYTHONPATH": str(clock)}
+    called = [program("medevac"), "worker", "--role", "conductor", "--site", str(another)]
+    odd = Child("conductor 2", called, site.folder / "conductor-2.log", environment)
+    try:
+        assert until(lambda: len(look(site.client).workers) == 3)
+        different, late = look(site.client).problems
+        assert "'limits' of " in different
+        assert "s behind ZooKeeper's" in late
+        metrics = command(site, "--prometheus")[1]
+        assert "medevac_site_files_differ 1.0" in metrics
+        assert 'medevac_worker_clock_ahead_seconds{worker="' in metrics
+    finally:
+        odd.kill()
+    assert until(lambda: look(site.client).problems == ())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
@@ -30,28 +31,39 @@ class RollEntry:
     """Digest of the policies that it goes by."""
     policy_problem: str = ""
     """What is wrong with the policy files now, while *policy_set*, the last good one, still holds; empty: nothing."""
+    site: Mapping[str, str] = field(default_factory=dict)
+    """Digest of what each key of its site file says; empty where its release does not tell."""
+    told_at: float = 0.0
+    """Seconds since the epoch, by its own clock, when it wrote this; 0 where its release does not tell."""
+    clock_ahead: float = 0.0
+    """Seconds by which its clock is ahead of ZooKeeper's, as the time of its write tells; known to readers only."""
 
 
 def enter(client: KazooClient, entry: RollEntry) -> None:
     """Put *entry* on the roll for the life of the session."""
-    bounded(client.create_async(_path(entry.name), encode(entry), ephemeral=True))
+    bounded(client.create_async(_path(entry.name), encode(_dated(entry)), ephemeral=True))
 
 
 def change(client: KazooClient, entry: RollEntry) -> None:
     """Say something new of this worker."""
-    bounded(client.set_async(_path(entry.name), encode(entry)))
+    bounded(client.set_async(_path(entry.name), encode(_dated(entry))))
 
 
 def call(client: KazooClient) -> Iterator[RollEntry]:
     """Yield the workers that are alive, by name."""
     for name in sorted(bounded(client.get_children_async(layout.WORKERS))):
         try:
-            data, _ = bounded(client.get_async(_path(name)))
-            yield decode(RollEntry, data, _path(name))
+            data, stat = bounded(client.get_async(_path(name)))
+            entry = decode(RollEntry, data, _path(name))
+            yield replace(entry, clock_ahead=entry.told_at - stat.mtime / 1000 if entry.told_at else 0.0)
         except NoNodeError:
             continue  # gone since the list was read
         except MalformedDocumentError:
             yield RollEntry(name, "?", 0, 0.0, triage=False, conductor=False, policy_set="")
+
+
+def _dated(entry: RollEntry) -> RollEntry:
+    return replace(entry, told_at=time.time())
 
 
 def _path(name: str) -> str:

@@ -13,7 +13,7 @@ from kazoo.client import KazooClient
 from medevac.core import layout
 from medevac.core.incident import Incident, IncidentState
 from medevac.flows.learnt import Learnt
-from medevac.workers import board_view, incidents, intake, roll
+from medevac.workers import board_view, incidents, intake, roll, site_prints
 from medevac.workers.brakes import view
 from medevac.workers.brakes.orders import ABORTED
 from medevac.workers.brakes.view import SHOWN, BrakeView
@@ -23,6 +23,8 @@ from medevac.workers.fencing.rounds import FencePath
 from medevac.workers.roll import RollEntry
 from medevac.workers.zookeeper import bounded
 
+CLOCK_SLACK = 5.0
+"""Seconds by which a worker's clock may differ from ZooKeeper's: as much as times of evidence may contradict."""
 TOLD_FOR = 86_400.0
 """Seconds for which an incident that was parked is a problem of the site: nobody can say that he has seen to it."""
 
@@ -67,6 +69,8 @@ class SiteStatus:
         ]
         if len({worker.policy_set for worker in self.workers if worker.policy_set}) > 1:
             found.append("the workers go by different policies: bring the files on their machines to the same state")
+        found += [site_prints.problem(self.workers)] if site_prints.differing(self.workers) else []
+        found += _clocks(self.workers)
         found += self.brakes.problems
         found += _undone(self.undone)
         found += rounds.problems(self.fence_paths)
@@ -112,6 +116,19 @@ def undone(incidents: Sequence[Incident], now: float) -> tuple[Incident, ...]:
         and again.get(each.subject, 0.0) <= each.opened_at
     ]
     return tuple(sorted(found, key=lambda each: (-(each.ended_at or 0.0), each.id)))
+
+
+def _clocks(workers: Sequence[RollEntry]) -> Iterator[str]:
+    """Yield a sentence for each machine with workers whose clock is wrong, by that of ZooKeeper."""
+    worst = {each.host: each.clock_ahead for each in sorted(workers, key=lambda each: abs(each.clock_ahead))}
+    for host, ahead in worst.items():
+        if abs(ahead) > CLOCK_SLACK:
+            side = "ahead of" if ahead > 0 else "behind"
+            yield (
+                f"the clock of {host} is {abs(ahead):.0f} s {side} ZooKeeper's: what its workers see and prove has the "
+                "wrong time, so that proof that a host is off is refused, or a return missed. "
+                "Set the clock (chronyc tracking), or that of ZooKeeper's leader if it is that one"
+            )
 
 
 def _undone(parked: Sequence[Incident]) -> Iterator[str]:

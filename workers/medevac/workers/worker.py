@@ -39,6 +39,7 @@ from medevac.workers.promises import Promises
 from medevac.workers.recovery import Recovery
 from medevac.workers.roll import RollEntry
 from medevac.workers.site import Site
+from medevac.workers.site_prints import prints
 from medevac.workers.triage import Triage
 from medevac.workers.zookeeper import SESSION_TIMEOUT, SessionWatch, connect, disconnect
 
@@ -48,6 +49,8 @@ LOST = 75
 """Exit code (EX_TEMPFAIL): ZooKeeper stayed away, or a part of the worker ended; the service manager starts another."""
 LOOK_EVERY = 2.0
 """Seconds between two looks at the policy files."""
+AGAIN = 60.0
+"""Seconds after which it says the same again."""
 GRACE = 10.0
 """Seconds that a step under way is given when the worker is told to stop; killing it is safe, only less tidy."""
 SIDE_BY_SIDE = 4
@@ -85,7 +88,9 @@ class Worker:
         self._site = site
         self._roles = roles
         self._promises = Promises(site.policies)
-        self._cloud: Cloud = nova.connect(site.cloud or None)
+        cloud = nova.connect(site.cloud or None)
+        self._cloud: Cloud = cloud
+        self._prints = prints(site, cloud.home)
         self._fencer: Fencer = fencer_of(site)
         self._clock = SystemClock()
         self._started_at = self._clock.now()
@@ -115,16 +120,20 @@ class Worker:
             disconnect(client)
 
     def _keep_telling(self, client: KazooClient, told: RollEntry) -> None:
-        """Read the policies again when their files change, also while nothing fails, until told to stop."""
+        """Read the policies again when their files change, also while nothing fails, until told to stop.
+
+        Now and then it says the same again: readers see how its clock stands by the time at which it is written.
+        """
+        due = time.monotonic() + AGAIN
         while not self._stopping.wait(LOOK_EVERY):
             self._promises.current()
             news = self._entry()
-            if news != told:
+            if news != told or time.monotonic() >= due:
                 try:
                     roll.change(client, news)
                 except (StoreUnreachableError, NoNodeError):
                     continue  # SessionWatch ends the process if ZooKeeper stays away
-                told = news
+                told, due = news, time.monotonic() + AGAIN
 
     def _entry(self) -> RollEntry:
         return RollEntry(
@@ -136,6 +145,7 @@ class Worker:
             conductor=self._roles.conductor,
             policy_set=self._promises.current().digest,
             policy_problem=self._promises.problem,
+            site=self._prints,
         )
 
     def _parts(self) -> list[Callable[[KazooClient], Callable[[], None]]]:

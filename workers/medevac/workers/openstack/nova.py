@@ -40,6 +40,11 @@ class NovaCloud:
         self._cloud = cloud
         self._nova = NovaClient(cloud)
 
+    @property
+    def home(self) -> str:
+        """Return where its Keystone and region are: two workers of one site must be told the same cloud."""
+        return self._cloud.home
+
     def close(self) -> None:
         """Close the connections that are kept open."""
         self._cloud.close()

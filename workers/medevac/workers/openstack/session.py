@@ -51,6 +51,12 @@ class CloudSession:
         """Return what we call ourselves in the header User-Agent."""
         return user_agent()
 
+    @property
+    def home(self) -> str:
+        """Return the address of its Keystone, and its region; less where it is reached without a Keystone."""
+        keystone_at = str(getattr(self.session.auth, "auth_url", "") or self.compute_endpoint or "")
+        return f"{keystone_at.rstrip('/').removesuffix('/v3')} {self.region or ''}"
+
     def close(self) -> None:
         """Close the connections that are kept open."""
         self.session.session.close()  # keystoneauth has a close() of its own only since 5.18
