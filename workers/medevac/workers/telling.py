@@ -16,6 +16,7 @@ from medevac.core.incident import Incident, IncidentState
 from medevac.flows.ports import Notifier
 from medevac.flows.steps.notify import PAGE
 from medevac.workers import incidents
+from medevac.workers.brakes.view import set_going_by
 from medevac.workers.desk import Desk
 from medevac.workers.zookeeper import TransactionRefusedError, commit
 
@@ -137,7 +138,7 @@ class Teller:
         if sent and (sent.incident == incident.id or now - sent.at < float(self._desk.storms.window)):
             return ""
         try:
-            self._notifier.send(target, f"medevac holds {incident.id}", incident.reason)
+            self._notifier.send(target, f"medevac holds {incident.id}", message(incident))
         except NotificationError as error:
             log.warning("nobody was told that %s is held: %s", incident.id, error)
             return f"{target} was not told ({error})"
@@ -171,6 +172,13 @@ class Teller:
                     raise
                 continue
             return
+
+
+def message(incident: Incident) -> str:
+    """Return why it is held, and what sets it going: who is woken by it has nothing else before him."""
+    if incident.id in incident.reason:
+        return incident.reason  # it names the command itself
+    return f"{incident.reason}. Set going by: {set_going_by(incident)}. What else is held: medevac site status"
 
 
 def _about(incident: Incident, held_by: str) -> str:
