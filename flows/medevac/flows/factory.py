@@ -15,7 +15,7 @@ from medevac.core.wire import from_plain, to_plain
 from medevac.flows import compiling, live, wayback
 from medevac.flows.brief import Brief
 from medevac.flows.ordering import in_order
-from medevac.flows.policy.language import Ending, Policy
+from medevac.flows.policy.language import Ending, Notify, Page, Policy
 from medevac.flows.policy.stored import from_document, to_document
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.flows.steps.base import Step
@@ -71,4 +71,10 @@ def _ending(brief: Brief, moving: Sequence[Policy]) -> list[Step]:
     undoing = moving and all(policy.ending(brief.failure) is Ending.REVERT for policy in moving)
     given_back: list[Step] = [GiveBack(brief, names)] if undoing else []
     returned: list[Step] = [ReserveReturn(brief)] if brief.settings.reserved.kept else []
-    return [*returned, *given_back, Report(brief, names, remarked)]
+    return [*returned, *given_back, Report(brief, names, remarked, pages=not _tells(brief, moving))]
+
+
+def _tells(brief: Brief, policies: Sequence[Policy]) -> bool:
+    """Tell whether some policy says who is told, and when: then nobody else is told of how the recovery ends."""
+    flows = [policy.when[brief.failure] for policy in policies if brief.failure in policy.when]
+    return any(flow.every(Page) or flow.every(Notify) for flow in flows)

@@ -19,6 +19,7 @@ def with_a_guest_that_nova_forgot() -> Return:
         world.mishaps.fail_spawns["spare-1"] = -1
     host.recovery.run(policy(evacuate=trying(0)))
     assert host.site.log.state == "parked"
+    host.site.notifier.sent.clear()  # of the recovery
     with host.world.settled() as world:
         guests.define(world, host.recovery.server("a").id, "spare-1").state = guests.RUNNING
     return host

@@ -24,9 +24,17 @@ class Report(Step):
     """Say what became of every server of the host, and end the incident as recovered or parked."""
 
     def __init__(
-        self, brief: Brief, policies: Sequence[str], remarked: Sequence[str] = (), *, proven: bool = True
+        self,
+        brief: Brief,
+        policies: Sequence[str],
+        remarked: Sequence[str] = (),
+        *,
+        proven: bool = True,
+        pages: bool = False,
     ) -> None:
         """Require the plan, and all outcomes and verdicts; of the policies *remarked*, remarks too.
+
+        With *pages*, people are told of what it leaves to them: no policy has said whom to tell.
 
         Also the evidence, which the recovery of a host that lives (not *proven* off) has none of.
         """
@@ -34,6 +42,7 @@ class Report(Step):
         self._remarks = tuple(f"remarks:{policy}" for policy in remarked)
         super().__init__("report", brief, requires=["plan", *(["evidence"] if proven else []), *kept, *self._remarks])
         self._policies = tuple(policies)
+        self._pages = pages
 
     def execute(self, *, ports: Ports, plan: Any, evidence: Any = None, **results: Any) -> None:  # noqa: ANN401 - JSON
         """Store state, reason and report with the incident."""
@@ -57,6 +66,8 @@ class Report(Step):
             reason = reason if rows else f"{what_goes_on(self.brief)}; there is no server on it"
             reason += ". Held until it runs again, or somebody releases it"
         self.say(ports, reason)
+        if self._pages and self._is_news(ports, state, again_at):
+            self.page(ports, f"medevac: {self.brief.incident}", reason)
         ports.log.finish(
             state.value,
             reason,
@@ -75,6 +86,10 @@ class Report(Step):
             held_by=held_by,
             again_at=again_at,
         )
+
+    def _is_news(self, ports: Ports, state: IncidentState, again_at: float) -> bool:
+        """Tell whether people have to hear of it: of what waits for room they do when that begins, not at each try."""
+        return state is IncidentState.PARKED or bool(again_at and not ports.log.report_of(self.brief.incident))
 
     def _goes_on(self, ports: Ports) -> bool:
         """Tell whether a service is still away that may come back: then the incident is not over either."""
