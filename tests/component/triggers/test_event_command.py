@@ -71,6 +71,8 @@ def test_what_is_said_again_under_one_key_is_one_event(zk: KazooClient, capsys: 
     ("arguments", "hint"),
     [
         (["host.dwn", "compute-3"], "Did you mean host.down?"),
+        (["host.up", "compute-3"], "what is seen is host.member."),
+        (["host.network.tenant.down", "compute-3"], "what is seen is host.network.down, with --fact role=tenant."),
         (["zzz", "compute-3"], "Choose from host.down"),
         (["unclassified", "compute-3"], "Choose from"),
         (["host.down", "../compute"], "cannot be a host"),

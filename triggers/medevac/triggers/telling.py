@@ -59,12 +59,21 @@ class Told:
     """Whoever says the same under the same key has said nothing new."""
 
 
+_SEEN_AS = {
+    "host.up": EventKind.HOST_MEMBER.value,
+    **{f"host.network.{role}.down": f"host.network.down, with --fact role={role}" for role in ROLES},
+}
+"""Failures and returns, as incidents and policies call them, that are seen under another word."""
+
+
 def kind_of(word: str) -> EventKind:
     """Return the kind that *word* names."""
     if word in KINDS:
         return KINDS[word]
     close = difflib.get_close_matches(word[:80], KINDS, n=1)
     hint = f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(KINDS)}."
+    if word in _SEEN_AS:
+        hint = f"That is what becomes of it; what is seen is {_SEEN_AS[word]}."
     raise TellingError(f"nothing of the kind {word[:80]!r} can be seen. {hint}")
 
 
