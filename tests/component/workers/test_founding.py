@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,23 @@ def test_the_first_worker_of_a_zookeeper_begins_its_site_without_a_word(empty: Z
     assert client.exists(layout.TRAFFIC)
     founding.enter(client, address)  # and every later one finds it there
     disconnect(client)
+
+
+def test_workers_that_begin_it_together_do_not_take_it_for_anothers(empty: ZookeeperServer) -> None:
+    address = f"{empty.hosts}/medevac"
+    clients = [connect(address) for _ in range(6)]
+    together = threading.Barrier(len(clients))
+
+    def enter(client: KazooClient) -> None:
+        together.wait(30)
+        founding.enter(client, address)
+
+    with ThreadPoolExecutor(len(clients)) as threads:
+        list(threads.map(enter, clients))
+    assert founding.elsewhere(address) == []
+    assert [site.path for site in founding.elsewhere(f"{empty.hosts}/medevca")] == ["/medevac"]
+    for client in clients:
+        disconnect(client)
 
 
 def test_a_worker_does_not_begin_a_second_site_and_names_the_first(empty: ZookeeperServer) -> None:

@@ -52,13 +52,11 @@ def require(client: KazooClient, address: str) -> None:
 
     Raises NoSiteError, which names the sites that are in this ZooKeeper, and StoreUnreachableError.
     """
-    if _is_site(client):
-        ensure_layout(client)
-        return
-    others = _others(address)
-    raise NoSiteError(
-        f"{_nothing_at(address)}{_instead(others) or ': no worker has run there yet'}. {_remedy(address)}"
-    )
+    others = [] if _is_site(client) else elsewhere(address)
+    if not _is_site(client):
+        instead = _instead(others) or ": no worker has run there yet"
+        raise NoSiteError(f"{_nothing_at(address)}{instead}. {_remedy(address)}")
+    ensure_layout(client)
 
 
 def enter(client: KazooClient, address: str) -> None:
@@ -66,7 +64,8 @@ def enter(client: KazooClient, address: str) -> None:
 
     Raises NoSiteError where there are others: the path is more likely mistyped than new.
     """
-    if not _is_site(client) and (others := _others(address)):
+    others = [] if _is_site(client) else elsewhere(address)
+    if others and not _is_site(client):  # another worker may have begun it since
         raise NoSiteError(f"{_nothing_at(address)}{_instead(others)}. {_remedy(address)}")
     begin(client, address)
 
@@ -102,9 +101,11 @@ def _is_site(client: KazooClient) -> bool:
     return bounded(client.exists_async(layout.INCIDENTS)) is not None
 
 
-def _others(address: str) -> list[Found]:
+def elsewhere(address: str) -> list[Found]:
+    """Return the sites in the ZooKeeper of *address* that are not at its own path, those with most workers first."""
     with _whole(address) as client:
-        return sorted(sites(client), key=lambda site: (-site.workers, site.path))
+        others = [site for site in sites(client) if site.path != _parts(address)[1]]
+    return sorted(others, key=lambda site: (-site.workers, site.path))
 
 
 def _ensure_folders_above(address: str) -> None:
@@ -127,7 +128,7 @@ def _whole(address: str) -> Iterator[KazooClient]:
 
 def _parts(address: str) -> tuple[str, str]:
     servers, slash, path = address.partition("/")
-    return servers, slash + path or "/"
+    return servers, (slash + path).rstrip("/") or "/"
 
 
 def _nothing_at(address: str) -> str:
