@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 INTENDS = "intends"
 """The fact of an entry that is written before a call which must not be made twice; its value names the call."""
 
+CLAIMS = "claims"
+"""The fact of the entry with which a worker begins its work on an incident; its value is the number of the attempt."""
+
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:

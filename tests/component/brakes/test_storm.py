@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from medevac.core import layout
 from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
 from medevac.sandbox.cloud.model import machines
-from medevac.workers import board_view
 from medevac.workers.brakes import marks, orders
 from tests.component.brakes.conftest import MakeYard
 from tests.component.brakes.yard import Yard, zone
@@ -36,9 +34,65 @@ def test_a_storm_goes_on_at_its_slow_rate(make_yard: MakeYard) -> None:
     yard.lose(*zone(4))
     for expected in (1, 2, 3, 4):
         assert len(yard.going()) == expected
+        yard.begin()
         yard.later(60)
         assert len(yard.going()) == expected
         yard.later(41)
+
+
+def test_the_slow_rate_counts_from_when_a_worker_began_however_long_they_were_busy(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    yard.lose(*zone(3))
+    (first,) = yard.going()
+    for _ in range(4):
+        yard.later(101)
+        assert yard.going() == [first], "it may be begun at any moment"
+    yard.begin()
+    yard.later(60)
+    assert yard.going() == [first]
+    yard.later(41)
+    assert len(yard.going()) == 2
+
+
+def test_a_recovery_that_no_worker_may_begin_keeps_nobody_back(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    yard.lose(*zone(4))
+    (first,) = yard.going()
+    yard.later(50)
+    orders.hold(yard.client, f"host.down:{first}:1", yard.said())
+    yard.later(51)
+    assert len(yard.going()) == 2
+    (second,) = set(yard.going()) - {first}
+    marks.put(yard.client, marks.Disarm(f"host:{second}", marks.Mode.FREEZE, "alice", "a look", yard.now))
+    yard.later(101)
+    assert len(yard.going()) == 3
+
+
+def test_no_more_are_begun_in_a_minute_than_wanted_however_long_workers_were_busy(make_yard: MakeYard) -> None:
+    yard = make_yard(per_minute=2, hosts_at_once=50, least=100)
+    yard.lose(*zone(4))
+    first = yard.going()
+    assert len(first) == 2
+    yard.later(301)
+    assert yard.going() == first
+    assert "have begun within one minute, or are about to" in yard.incident(yard.held()[0]).reason
+    yard.begin()
+    yard.later(55)
+    assert yard.going() == first
+    yard.later(6)
+    assert len(yard.going()) == 4
+
+
+def test_hosts_whose_events_have_waited_for_longer_than_the_window_are_lost_all_the_same(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    with yard.bench.site.world.settled() as world:
+        for host in zone(4):
+            machines.power_off(world, host)
+    yard.bench.post(*(yard.bench.host_event(EventKind.HOST_DOWN, host) for host in zone(4)))
+    yard.bench.pass_time(2000)
+    yard.bench.triage.settle_waiting()
+    assert len(yard.going()) == 1
+    assert "4 of the 10 hosts of zone az1 have failed within 30m, or earlier" in yard.incident(yard.held()[0]).reason
 
 
 def test_a_host_of_another_zone_is_not_slowed_by_the_storm(make_yard: MakeYard) -> None:
@@ -59,6 +113,7 @@ def test_earlier_victims_count_so_that_a_slow_cascade_is_a_storm_too(make_yard: 
     assert "4 of the 10 hosts of zone az1 have failed within 30m" in yard.incident(yard.held()[0]).reason
     yard.later(101)
     assert len(yard.going()) == 1
+    yard.begin()
     yard.later(101)
     assert len(yard.going()) == 2
 
@@ -129,13 +184,6 @@ def test_alerts_that_come_a_second_apart_are_one_storm(make_yard: MakeYard) -> N
     assert {yard.incident(host).held_by for host in yard.held()} == {"breaker"}
 
 
-def claim(yard: Yard, host: str) -> None:
-    """Let a conductor have claimed the job of *host*, and have lost it since."""
-    row = board_view.find(yard.client, f"host.down:{host}:1")
-    path = f"{layout.BOARD}/{row.id}"
-    yard.client.set(path, yard.client.get(path)[0])
-
-
 def test_a_storm_takes_back_the_jobs_that_nobody_has_begun_and_lets_them_go_one_after_another(
     make_yard: MakeYard,
 ) -> None:
@@ -143,7 +191,7 @@ def test_a_storm_takes_back_the_jobs_that_nobody_has_begun_and_lets_them_go_one_
     for host in ("az1-c1", "az1-c2"):
         yard.lose(host)
     assert yard.bench.jobs == 2
-    claim(yard, "az1-c1")
+    yard.begin("az1-c1")
     yard.lose("az1-c3")
     yard.later(0)
     assert yard.going() == ["az1-c1"], "what was begun is finished"
@@ -156,6 +204,7 @@ def test_a_storm_takes_back_the_jobs_that_nobody_has_begun_and_lets_them_go_one_
         assert len(yard.going()) == number
         yard.later(3)
         assert len(yard.going()) == number, "what was let go again is left on the board"
+        yard.begin()
     with yard.conducting():
         assert {yard.over(host).state for host in ("az1-c1", "az1-c2", "az1-c3")} == {IncidentState.RECOVERED}
 

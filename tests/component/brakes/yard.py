@@ -17,6 +17,7 @@ from medevac.core.cluster import Status
 from medevac.core.event import EventKind
 from medevac.core.evidence import FenceEvidence
 from medevac.core.incident import Incident, IncidentState
+from medevac.core.journal import CLAIMS, JournalEntry
 from medevac.sandbox.cloud.model import machines
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.sandbox.notifier import Sent
@@ -109,6 +110,19 @@ class Yard:
         """Return how many incidents are over after *seconds*."""
         self.later(seconds)
         return sum(each.state.final for each in self.bench.incidents())
+
+    def begin(self, *hosts: str) -> None:
+        """Let a worker have begun the recoveries of *hosts*, all that are let go if none is named, and do no more."""
+        for host in hosts or self.going():
+            incident = self.incident(host)
+            row = board_view.find(self.client, incident.id)
+            if not row.claims:
+                path = f"{layout.BOARD}/{row.id}"
+                line = JournalEntry(self.now, "conductor", "claimed by worker", facts={CLAIMS: str(incident.attempt)})
+                transaction = self.client.transaction()
+                transaction.set_data(path, self.client.get(path)[0])
+                incidents.note(transaction, incident.id, [line])
+                commit(transaction)
 
     def claimed(self) -> list[str]:
         return [row.incident for row in board_view.jobs(self.client) if row.owner]

@@ -12,7 +12,7 @@ from taskflow.persistence.models import FlowDetail
 
 from medevac.core.errors import HostReturnedError, MedevacError, NoEvidenceError
 from medevac.core.incident import Incident, IncidentState
-from medevac.core.journal import JournalEntry
+from medevac.core.journal import CLAIMS, JournalEntry
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import (
     Clock,
@@ -107,7 +107,8 @@ class Recovery:
             recent=self.recent,
             now=self.clock.now,
         )
-        logbook.append([self._line(f"claimed by {self.actor}")])
+        claims = {CLAIMS: str(details["attempt"])}
+        logbook.append([replace(self._line(f"claimed by {self.actor}"), facts=claims)])
         cloud = cast("Cloud", OwnersPort(self.cloud, logbook))
         fencer = cast("Fencer", OwnersPort(self.fencer, logbook))
         hypervisor = cast("Hypervisor", OwnersPort(self.hypervisor, logbook))

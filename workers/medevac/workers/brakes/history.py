@@ -14,8 +14,10 @@ from medevac.core.errors import MalformedDocumentError, MedevacError
 from medevac.core.event import Event, EventKind, SubjectKind
 from medevac.core.evidence import KDUMP, FenceEvidence
 from medevac.core.incident import Incident, IncidentState
+from medevac.core.journal import CLAIMS
 from medevac.core.wire import decode, encode
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
+from medevac.workers import incidents
 from medevac.workers.brakes.rules import Start
 from medevac.workers.zookeeper import bounded
 
@@ -85,6 +87,8 @@ class History:
         self._host_names = host_names
         self._ended: dict[str, Incident] = {}
         self._past: Past | None = None
+        self._begun: dict[tuple[str, int], float] = {}
+        self._unbegun: dict[tuple[str, int], float] = {}
 
     def past(self, now: float) -> Past:
         """Return what had failed at *now*, or a moment before.  Raises StoreUnreachableError."""
@@ -145,6 +149,42 @@ class History:
             return Ledger(decode(_Starts, data).starts if data else (), stat.version)
         except MalformedDocumentError:
             return Ledger((), stat.version)
+
+    def begun(self, starts: Sequence[Start], now: float, kept_back: Callable[[Incident], bool]) -> list[Start]:
+        """Return *starts* with when workers began them; what waits for a worker may be begun at any moment: now.
+
+        Where all workers are busy, a recovery that was let go is begun much later, and several may be in one moment.
+        None of those are that are *kept_back*: workers may not begin them.
+        """
+        stored = {incident.id: incident for incident in self.past(now).incidents}
+        known = {(start.incident, stored[start.incident].attempt) for start in starts if start.incident in stored}
+        self._begun = {key: at for key, at in self._begun.items() if key in known}
+        self._unbegun = {key: at for key, at in self._unbegun.items() if key in known}
+        return [
+            replace(start, at=self._begun_at(start, stored.get(start.incident), now, kept_back)) for start in starts
+        ]
+
+    def _begun_at(
+        self, start: Start, incident: Incident | None, now: float, kept_back: Callable[[Incident], bool]
+    ) -> float:
+        if incident is None:
+            return start.at
+        key = (incident.id, incident.attempt)
+        if key not in self._begun and not 0 <= now - self._unbegun.get(key, -math.inf) < LASTS:
+            self._look_for_claims(key, now)
+        if key in self._begun:
+            return max(start.at, self._begun[key])
+        return now if incident.state is IncidentState.RECOVERING and not kept_back(incident) else start.at
+
+    def _look_for_claims(self, key: tuple[str, int], now: float) -> None:
+        """Note when workers began an attempt, as they have written down."""
+        incident_id, attempt = key
+        entries = incidents.journal(self._client, incident_id)
+        claims = [entry.at for entry in entries if entry.facts.get(CLAIMS) == str(attempt)]
+        if claims:
+            self._begun[key] = min(*claims, now)
+        else:
+            self._unbegun[key] = now
 
     def record(self, ledger: Ledger, starts: Sequence[Start]) -> bool:
         """Write *starts* over *ledger*; False when somebody else wrote since: judge again."""

@@ -139,7 +139,7 @@ class Brakes:
             hold = self._held_back(incident, place, facts, scene, fences=fences)
             if hold is not None:
                 return _holding(hold)
-            if self._let_go(Start(incident.id, place.host, now, fences=fences), ledger):
+            if self._let_go(Start(incident.id, place.host, now, fences=fences), ledger, scene):
                 return None
         reason = "another worker judges at the same time"
         return Verdict(go=False, held_by="cap", reason=reason, again_at=now + rules.SOON)
@@ -173,14 +173,28 @@ class Brakes:
         going = frozenset(each for each in running if Order.HOLD not in orders.given(self._client, each))
         scene = victims.scene(past, facts, self._settings, marks.maintenances(self._client, now), now)
         fencings = history.fencings(past, starts, going)
-        return replace(scene, starts=starts, running=going, fencings=fencings)
+        begun = self._history.begun(starts, now, self._kept_back(facts, now))
+        return replace(scene, starts=begun, running=going, fencings=fencings)
 
-    def _let_go(self, start: Start, ledger: Ledger) -> bool:
+    def _kept_back(self, facts: Facts, now: float) -> Callable[[Incident], bool]:
+        """Return what tells of an incident that was let go whether no worker may begin it: see Obedience.may_claim."""
+        places = {place.host: place for place in facts.places}
+
+        def kept_back(incident: Incident) -> bool:
+            host = _host_of(incident)
+            disarmed = any(
+                places.get(host, Place(host)).within(mark.scope) for mark in marks.disarms(self._client, now)
+            )
+            return disarmed or Order.HOLD in orders.given(self._client, incident.id)
+
+        return kept_back
+
+    def _let_go(self, start: Start, ledger: Ledger, scene: Scene) -> bool:
         """Write that *start* may be; False when another leader wrote at the same time."""
         settings = self._settings
         oldest = start.at - max(float(settings.fencing_window), float(settings.slowed), rules.MINUTE)
-        kept = [each for each in ledger.starts if each.at > oldest and each.incident != start.incident]
-        return self._history.record(ledger, [*kept, start])
+        counting = {each.incident for each in scene.starts if each.at > oldest}
+        return self._history.record(ledger, [*(each for each in ledger.starts if each.incident in counting), start])
 
 
 def _host_of(incident: Incident) -> str:

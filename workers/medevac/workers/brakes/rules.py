@@ -98,6 +98,7 @@ class Scene:
     out: frozenset[str] = frozenset()
     """Those of `failed` that have not come back and that nobody has taken over, however long ago they failed."""
     starts: Sequence[Start] = ()
+    """Recoveries that were let go, each at the time at which a worker began it: now, for one that still waits."""
     running: frozenset[str] = frozenset()
     """Ids of incidents of dead hosts that are being recovered."""
     fencings: Sequence[float] = ()
@@ -211,7 +212,8 @@ def capped(scene: Scene, settings: BrakeSettings, *, dead: bool, fences: bool) -
             "cap", f"{reason} at once (brakes: hosts_at_once); it goes when one of them has ended", scene.now + SOON
         )
     lately = [start.at for start in scene.starts]
-    hold = _rate(lately, settings.per_minute, MINUTE, scene.now, "recoveries have begun within one minute (per_minute)")
+    about = "recoveries have begun within one minute, or are about to (brakes: per_minute)"
+    hold = _rate(lately, settings.per_minute, MINUTE, scene.now, about)
     if hold is None and fences:
         window = float(settings.fencing_window)
         about = f"hosts were fenced within {settings.fencing_window}, or are about to be (brakes: fencings)"

@@ -39,13 +39,14 @@ def _out(past: Past, facts: Facts, in_maintenance: Collection[str]) -> Mapping[s
 
 
 def _newest(past: Past) -> Mapping[str, float]:
-    """Return the hosts whose newest failure is not over by itself, with its time."""
+    """Return the hosts whose newest failure is not over by itself, with its time; an event that waits tells of one."""
     newest: dict[str, Incident] = {}
     for incident in past.incidents:
         host = incident.subject.name
         if risks_a_host(incident) and (host not in newest or incident.opened_at >= newest[host].opened_at):
             newest[host] = incident
-    return {host: incident.opened_at for host, incident in newest.items() if incident.state not in _FORGOTTEN}
+    lasting = {host: each.opened_at for host, each in newest.items() if each.state not in _FORGOTTEN}
+    return _latest([*lasting.items(), *((sign.host, sign.at) for sign in past.signs)])
 
 
 def _is_out(service: HostService, failed_at: float) -> bool:
