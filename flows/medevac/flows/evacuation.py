@@ -124,7 +124,7 @@ class Wave:
         for server_id, journey in self._journeys.items():
             if journey.over or journey.arrived:
                 continue
-            journey.records = tuple(sorted(records.get(server_id, ()), key=lambda record: record.id))
+            journey.take_in(records.get(server_id, ()))
             before = journey.phase
             self._judge(journey, now, records)
             if journey.phase is not before:
@@ -159,8 +159,9 @@ class Wave:
 
     def failed_on(self, server_id: str) -> tuple[str, ...]:
         """Return the hosts on which evacuations of the server have failed: something of it may run there."""
-        records = self._journeys[server_id].records
-        return tuple(sorted({each.destination for each in records if each.status == FAILED and each.destination}))
+        journey = self._journeys[server_id]
+        failed = {each.destination for each in journey.records if each.status == FAILED and each.destination}
+        return tuple(sorted(failed | journey.replaced))
 
     def may_have_been_asked(self, server_id: str, times: Sequence[float]) -> Journey | None:
         """Take in that dead conductors were about to ask at *times*; return the journey if a call may be on its way."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from medevac.flows.estate import EVACUATION, Migration
 from medevac.flows.policy.duration import DAY, Duration, TimeOfDay
 from medevac.flows.policy.words import said
 
@@ -69,6 +70,16 @@ def moved_away(report: Mapping[str, Any], host: str) -> dict[str, tuple[str, str
         for row in rows
         if row.get("result") == "recovered" and row.get("host", "") not in ("", host)
     }
+
+
+def was_moved_by_others(records: Sequence[Migration], home: str) -> bool:
+    """Tell by the *records* of a server whether somebody has moved it since it was evacuated from *home*.
+
+    Also before the recovery had ended: its report has the server where it was then.
+    """
+    evacuated = [each for each in records if each.kind == EVACUATION and each.source == home]
+    since = max((each.created_at for each in evacuated), default=0.0)
+    return any(each.succeeded and each.kind != EVACUATION and each.created_at >= since for each in records)
 
 
 def waits(report: Mapping[str, Any]) -> bool:

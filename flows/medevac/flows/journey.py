@@ -66,6 +66,8 @@ class Journey:
         self.reason = ""
         self.rejections = 0
         self.records: tuple[Migration, ...] = ()
+        self.replaced: set[str] = set()
+        """Destinations that no record names any more: of two orders that came to be of one record, the later stands."""
         self.void: set[int] = set()
         self.not_before = 0.0
         self.unanswered_since: float | None = None
@@ -107,6 +109,13 @@ class Journey:
     def attempts(self) -> int:
         """Return how often Nova has been asked: what left a record, and what was refused without one."""
         return len(self.records) + self.rejections
+
+    def take_in(self, records: Iterable[Migration]) -> None:
+        """Take in the *records* of this server as they are now."""
+        before = {record.id: record.destination for record in self.records}
+        self.records = tuple(sorted(records, key=lambda record: record.id))
+        gone = (before.get(record.id, "") for record in self.records if before.get(record.id) != record.destination)
+        self.replaced.update(filter(None, gone))
 
     def write_off(self) -> None:
         """Count the records so far as attempts that are over, so that only a newer one speaks for the next."""

@@ -72,9 +72,10 @@ def _is_news(record: Migration, server: Known) -> bool:
 def told(server: Known, record: Migration, seen: Server, source: str) -> str:
     """Return the sentence for people about *record*, of a *server* that Nova shows as *seen*.
 
-    Empty where there is nothing to tell: it is still on its *source*, as was said before, or it is well.
+    Empty where there is nothing to tell: it is still on its *source*, as was said before, or it is well.  One that was
+    brought back, and is on its source all the same, has gone home since.
     """
-    if seen.host in ("", source):
+    if not seen.host or (seen.host == source and not server.host):
         return ""
     if seen.vm_state == ERROR:  # and busy with a task for good: Nova leaves that as the late order had set it
         return (

@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from medevac.core.errors import HypervisorUnavailableError, NoHypervisorError
+from medevac.flows.estate import EVACUATION
 from medevac.flows.guests import OFF
+from medevac.flows.journey import FAILED
+from medevac.flows.plan import PlannedServer
 from medevac.flows.ports import Ports
 
+ERROR = "error"
 LOST_TOUCH = (
     "MessageDeliveryFailure",
     "MessagingTimeout",
@@ -29,13 +33,24 @@ exception_to_dict).  The fifth is UnexpectedTaskStateError, and the last Instanc
 """
 
 
+def of_earlier(ports: Ports, server: PlannedServer) -> frozenset[str]:
+    """Return the hosts on which evacuations of a server in ERROR have failed, in earlier recoveries too.
+
+    What they left there was named in a report, and may run still when its host dies once more.
+    """
+    if server.vm_state != ERROR:
+        return frozenset()
+    records = ports.cloud.migrations_of(server.id)
+    return frozenset(each.destination for each in records if each.kind == EVACUATION and each.status == FAILED)
+
+
 def clear(ports: Ports, server_id: str, hosts: Iterable[str]) -> str:
     """Kill what runs of the server on *hosts*, where its evacuations failed; return what was killed, if anything.
 
     Raises HypervisorUnavailableError where a guest may run there and nobody can tell, and ClaimLostError.
     """
     killed = []
-    for host in hosts:
+    for host in sorted(filter(None, hosts)):
         try:
             domain = ports.hypervisor.domain(host, server_id)
             if domain is not None and (domain.state != OFF or domain.autostart):

@@ -27,6 +27,11 @@ NAMED = 5
 FORCED = "; forced down"
 """The end of our reason where an incident of a host that lives has forced it down all the same: it was fenced."""
 
+LONGEST_REASON = 255
+"""Characters of a disabled_reason (Nova's schema of os-services)."""
+LET_IN = "; no longer forced down"
+"""The end of our reason where the way back has lifted our force-down: whoever forces it down again is somebody else."""
+
 _OURS = re.compile(r"medevac (?P<incident>[a-z.-]+:(?P<host>[^\s:]+):[0-9]+)(?=:|\s|$)")
 
 
@@ -125,6 +130,8 @@ def was_forced_before(service: HostService) -> bool:
 
 def _forced_by_us(service: HostService) -> bool:
     """Tell whether the incident that took the host out forces hosts down; one of a host that lives only disables it."""
+    if service.disabled_reason.endswith(LET_IN):
+        return False
     of_a_death = taken_out_by(service).startswith(f"{HOST_DOWN}:")
     return of_a_death or service.disabled_reason.endswith((FORCED, FORCED_BEFORE))
 
@@ -132,6 +139,20 @@ def _forced_by_us(service: HostService) -> bool:
 def forced_words(service: HostService, ours: str) -> str:
     """Return how our reason ends for a host that stands as *service*: with *ours*, unless somebody forced it down."""
     return FORCED_BEFORE if was_forced_before(service) else ours
+
+
+def words_kept(service: HostService) -> str:
+    """Return how our reason for *service* ends, as long as it says why the host stays out."""
+    reason = service.disabled_reason
+    if reason.endswith(LET_IN):
+        return LET_IN
+    return forced_words(service, FORCED if reason.endswith(FORCED) else "")
+
+
+def reason_let_in(service: HostService) -> str:
+    """Return our reason for *service* once it is not forced down by us any more."""
+    reason = service.disabled_reason.removesuffix(FORCED)
+    return f"{reason[: LONGEST_REASON - len(LET_IN)]}{LET_IN}"
 
 
 def mark(incident: str) -> str:

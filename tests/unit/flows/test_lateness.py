@@ -76,6 +76,8 @@ def seen(vm_state: str, host: str, task_state: str = "") -> Server:
         (BACK, LATE, seen("active", "new"), ""),
         (LOST, record(1, "done", "x"), seen("active", "x", "powering-off"), ""),
         (LOST, LATE, seen("error", "dead"), ""),
+        (BACK, LATE, seen("error", "dead"), "web is in ERROR on dead, and may run there all the same"),
+        (BACK, LATE, seen("active", "dead"), ""),
         (BACK, record(1, "done", "x"), seen("active", "y"), ""),
     ],
 )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from medevac.flows.guests import NoHypervisor
+from medevac.flows.journey import Journey
+from medevac.flows.plan import PlannedServer
+from medevac.flows.ports import Migration
 from medevac.sandbox.cloud.model import control
 from tests.unit.flows.recovering import Recovery, policy, trying
 
@@ -54,3 +61,12 @@ def test_without_a_hypervisor_to_ask_a_guest_that_could_not_start_is_tried_again
     recovery.world.mishaps.fail_spawns["spare-1"] = 1
     recovery.run(policy(evacuate=trying(1, wait=5)))
     assert recovery.results() == {"a": "recovered"}
+
+
+def test_a_host_that_no_record_names_any_more_is_looked_at_too() -> None:
+    sent = [Migration(1, "u1", "pre-migrating", "dead", to, 1.0, 2.0) for to in ("", "one", "two")]
+    journey = Journey(cast("PlannedServer", SimpleNamespace(vm_state="active")))
+    for record in sent:
+        journey.take_in([record])
+    journey.take_in([replace(sent[2], status="failed")])
+    assert journey.replaced == {"one"}

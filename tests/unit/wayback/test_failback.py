@@ -16,11 +16,11 @@ from medevac.core.journal import INTENDS
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows import wayback
 from medevac.flows.brief import Brief
-from medevac.flows.failback import Failback, Window
+from medevac.flows.failback import Failback, Window, was_moved_by_others
 from medevac.flows.plan import Settings
 from medevac.flows.policy.duration import DAY, Duration, TimeOfDay
 from medevac.flows.policy.wishes import PREFIX, Owners, Wish
-from medevac.flows.ports import Clock
+from medevac.flows.ports import Clock, Migration
 from medevac.flows.returning import Way, WayBack
 from medevac.flows.steps.return_failback import ReturnFailback
 from medevac.sandbox.cloud.model import actions, live_migration, verdict
@@ -336,3 +336,36 @@ def test_the_site_file_says_when_and_how_many(tmp_path: Path) -> None:
     settings = replace(SITE, way_back=way_back)
     assert from_plain(Settings, json.loads(json.dumps(to_plain(settings))), "settings") == settings
     assert not math.isnan(window.closes(0.0))
+
+
+@pytest.mark.parametrize(
+    ("records", "moved"),
+    [
+        pytest.param([("evacuation", "done", 10)], False, id="it was only evacuated"),
+        pytest.param([("live-migration", "completed", 5), ("evacuation", "done", 10)], False, id="it had moved before"),
+        pytest.param([("evacuation", "done", 10), ("live-migration", "error", 15)], False, id="its way back failed"),
+        pytest.param([("evacuation", "completed", 10), ("live-migration", "completed", 15)], True, id="it was moved"),
+        pytest.param([("evacuation", "done", 10), ("resize", "confirmed", 15)], True, id="it was resized"),
+    ],
+)
+def test_who_was_moved_since_is_known_from_novas_records(records: list[tuple[str, str, int]], moved: bool) -> None:
+    found = [Migration(n, "u1", state, DEAD, "x", at, at, kind) for n, (kind, state, at) in enumerate(records)]
+    assert was_moved_by_others(found, DEAD) is moved
+
+
+def test_a_server_that_was_moved_away_and_back_stays_where_its_owner_wants_it() -> None:
+    host = Return("a", "b")
+    server = next(each for each in host.world.servers.values() if each.name == "a")
+    put = server.host
+    with host.world.settled() as world:
+        elsewhere = next(name for name in world.hosts if name not in (put, DEAD))
+        live_migration.live_migrate(world, server.id, elsewhere)
+    host.site.clock.wait(30.0)
+    with host.world.settled() as world:
+        assert server.host == elsewhere
+        live_migration.live_migrate(world, server.id, put)
+    host.site.clock.wait(30.0)
+    host.power_on()
+    host.run(BACK, settings=SITE)
+    assert server.host == put
+    assert at_home(host) == {"b"}

@@ -113,6 +113,19 @@ def test_one_that_a_live_failure_had_only_disabled_is_forced_down_by_somebody_el
     assert forced_words(fenced, FORCED) == FORCED
 
 
+def test_one_that_an_operator_forces_down_after_the_way_back_has_lifted_our_own_is_left_to_him() -> None:
+    host = Return()
+    host.power_on()
+    host.after(30.0, lambda: host.set_service(forced_down=True))
+    host.run()
+    assert host.ended == "held"
+    assert str(host.service()[2]).endswith("; no longer forced down")
+    host.run()
+    assert host.ended == "parked"
+    assert "an operator had forced its nova-compute down, and only he knows why" in host.reason
+    assert host.service()[0]
+
+
 def test_what_an_operator_has_said_of_the_host_since_is_never_touched() -> None:
     host = Return()
     host.set_service(status="disabled", disabled_reason="keep it: I look at the board")

@@ -27,7 +27,7 @@ from medevac.flows.pace import Pace
 from medevac.flows.plan import Plan, PlannedServer
 from medevac.flows.policy.words import HOST_DOWN
 from medevac.flows.ports import Ports, Server
-from medevac.flows.remnants import clear
+from medevac.flows.remnants import clear, of_earlier
 from medevac.flows.selection import EVACUABLE, LOSES, OWNER_DELETES, STOPPING
 from medevac.flows.steps.base import Step
 from medevac.flows.steps.marshal import Marshal
@@ -280,7 +280,8 @@ class _Convoy:
     def _runs_nowhere(self, server: PlannedServer) -> bool:
         """See to it that nothing of the server runs where an earlier attempt failed; else put it off."""
         try:
-            killed = clear(self.ports, server.id, self.wave.failed_on(server.id))
+            failed_on = of_earlier(self.ports, server).union(self.wave.failed_on(server.id))
+            killed = clear(self.ports, server.id, failed_on)
         except HypervisorUnavailableError as error:
             self._tell([self.wave.rejected(server.id, self.ports.clock.now(), str(error))])
             return False

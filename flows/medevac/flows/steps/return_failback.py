@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
-from medevac.flows.failback import Failback, Moved, moved_away
+from medevac.flows.failback import Failback, Moved, moved_away, was_moved_by_others
 from medevac.flows.plan import PlannedServer
 from medevac.flows.policy.language import Allow, Result
 from medevac.flows.policy.wishes import lower_ceiling, wishes_of
@@ -101,7 +101,12 @@ class ReturnFailback(Step):
         servers = [self._planned(ports, server_id) for server_id in begun]
         for server_id, (_, host) in away.items():
             server = None if server_id in begun else self._seen(ports, server_id)
-            if server is not None and server.host == host and _at_ease(server):
+            if (
+                server is not None
+                and server.host == host
+                and _at_ease(server)
+                and not self._was_moved(ports, server_id)
+            ):
                 servers.append(self._plan(server))
         fit = [s for s in servers if s is not None and (s.id in begun or s.allow.permits(MoveBack.needs))]
         most = max(self._failback.most, len(begun))
@@ -109,6 +114,10 @@ class ReturnFailback(Step):
 
     def _seen(self, ports: Ports, server_id: str) -> Server | None:
         return self.patiently(ports, lambda: ports.cloud.server(server_id))
+
+    def _was_moved(self, ports: Ports, server_id: str) -> bool:
+        records = self.patiently(ports, lambda: ports.cloud.migrations_of(server_id))
+        return was_moved_by_others(records, self.brief.host)
 
     def _planned(self, ports: Ports, server_id: str) -> PlannedServer | None:
         server = self._seen(ports, server_id)

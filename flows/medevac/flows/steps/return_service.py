@@ -5,7 +5,7 @@ from __future__ import annotations
 from medevac.core.errors import CloudError
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import FORCED_BEFORE, Way, was_forced_before
+from medevac.flows.returning import FORCED_BEFORE, Way, reason_let_in, was_forced_before
 from medevac.flows.steps.return_way import LONGEST_PAUSE, ReturnStep
 
 UP_WITHIN = 90.0
@@ -33,7 +33,7 @@ class ReturnUnforce(ReturnStep):
             why = f"an operator had forced its nova-compute down{when}, and only he knows why"
             return self.parked(ports, way, f"{why}: `nova service-force-down --unset {service.host}`, and enable it")
         try:
-            self.put_back(ports, service, forced_down=False)
+            self.put_back(ports, service, forced_down=False, disabled_reason=reason_let_in(service))
         except CloudError as error:
             return self.held(ports, way, f"Nova does not take it for up again: {error}")
         self.say(ports, f"nova-compute on {service.host} is not forced down any more, and still disabled")

@@ -10,13 +10,11 @@ from medevac.core.incident import IncidentState
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.brief import Brief
 from medevac.flows.ports import HostService, Ports
-from medevac.flows.returning import FORCED, Way, forced_words, mark, taken_out_by, why_not_ours
+from medevac.flows.returning import LONGEST_REASON, Way, mark, taken_out_by, why_not_ours, words_kept
 from medevac.flows.steps.base import Step
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
-LONGEST_REASON = 255
-"""Characters of a disabled_reason (Nova's schema of os-services)."""
 
 
 class ReturnStep(Step):
@@ -92,7 +90,7 @@ class ReturnStep(Step):
         self.say(ports, reason)
         now = self.service(ports)
         if now is not None and taken_out_by(now) == way.of:
-            forced = forced_words(now, FORCED if now.disabled_reason.endswith(FORCED) else "")
+            forced = words_kept(now)
             said = f"{mark(way.of)}: not back in service: {why}"[: LONGEST_REASON - len(forced)] + forced
             if now.disabled_reason != said:
                 self.put_back(ports, now, disabled_reason=said)
