@@ -11,6 +11,7 @@ from kazoo.client import KazooClient
 from medevac.core import layout
 from medevac.core.event import Event, EventKind
 from medevac.core.handled import Handled, Outcome
+from medevac.core.incident import Incident
 from medevac.flows.plan import Settings
 from medevac.flows.policy.duration import Duration
 from medevac.flows.policy.language import Allow, Evacuate, Policy, PolicySet
@@ -19,6 +20,8 @@ from medevac.flows.ports import Cloud, HostService, Server
 from medevac.sandbox.scenarios.process import Process
 from medevac.sandbox.scenarios.seeds import StirredCrew
 from medevac.sandbox.scenarios.stage import Stage
+from medevac.workers.brakes.facts import Facts
+from medevac.workers.brakes.history import Ledger
 from medevac.workers.brakes.judge import Brakes as RealBrakes
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.brakes.rules import Scene
@@ -92,6 +95,27 @@ class IgnoresCaps(LaxCrew):
         return replace(settings, hosts_at_once=MANY, per_minute=MANY)
 
 
+class IgnoresTheRate(LaxCrew):
+    """Begins as many recoveries in a minute as there are."""
+
+    def lax(self, settings: BrakeSettings) -> BrakeSettings:
+        return replace(settings, per_minute=MANY)
+
+
+class Impetuous(RealBrakes):
+    """Brakes to which a recovery is begun when it is let go."""
+
+    def _scene(self, incident: Incident, facts: Facts, ledger: Ledger, now: float) -> Scene:
+        scene = super()._scene(incident, facts, ledger, now)
+        return replace(scene, starts=[start for start in ledger.starts if start.incident != incident.id])
+
+
+class CountsBeginningsEarly(LaxCrew):
+    """Counts a recovery from when it was let go, however long it waits for a worker then."""
+
+    brake = Impetuous
+
+
 class IgnoresFencings(LaxCrew):
     """Fences as many hosts as it wants to."""
 
@@ -102,9 +126,10 @@ class IgnoresFencings(LaxCrew):
 class Hasty(RealBrakes):
     """Brakes to which a host is fenced when its recovery is let go."""
 
-    def _scene(self, *given: Any) -> Scene:
-        scene = super()._scene(*given)
-        return replace(scene, fencings=[start.at for start in scene.starts if start.fences])
+    def _scene(self, incident: Incident, facts: Facts, ledger: Ledger, now: float) -> Scene:
+        scene = super()._scene(incident, facts, ledger, now)
+        others = [start for start in ledger.starts if start.incident != incident.id]
+        return replace(scene, fencings=[start.at for start in others if start.fences])
 
 
 class CountsFencingsEarly(LaxCrew):
@@ -347,6 +372,8 @@ MUTANTS: tuple[type[StirredCrew], ...] = (
     IgnoresBlindness,
     IgnoresStorms,
     IgnoresCaps,
+    IgnoresTheRate,
+    CountsBeginningsEarly,
     IgnoresFencings,
     CountsFencingsEarly,
     IgnoresLosses,

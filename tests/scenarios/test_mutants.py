@@ -9,11 +9,11 @@ import pytest
 
 from medevac.sandbox.scenarios.player import play_folder
 from medevac.sandbox.scenarios.seeds import StirredCrew, play_seed
-from tests.scenarios import mutants, mutants_steps, mutants_triage
+from tests.scenarios import mutants, mutants_steps, mutants_triage, mutants_ways
 from tests.scenarios.test_scenarios import HERE
 from tests.scenarios.test_seeds import SHELF
 
-MUTANTS = (*mutants.MUTANTS, *mutants_triage.MUTANTS, *mutants_steps.MUTANTS)
+MUTANTS = (*mutants.MUTANTS, *mutants_triage.MUTANTS, *mutants_steps.MUTANTS, *mutants_ways.MUTANTS)
 CAUGHT = [
     (mutants.SkipsTheEvidence, "the-bmc-hangs", "while it runs on compute-1"),
     (mutants.SkipsTheEvidence, "a-host-that-is-cut-off-is-fenced-first", "while it runs on compute-1"),
@@ -30,6 +30,13 @@ CAUGHT = [
     (mutants_triage.IgnoresBlindness, "we-are-blind", "although no nova-scheduler is up"),
     (mutants_triage.IgnoresStorms, "the-whole-zone-is-gone", "take_out compute-1"),
     (mutants_triage.IgnoresCaps, "one-host-at-a-time", "compute-1 and compute-2 are recovered at once"),
+    (
+        mutants_triage.IgnoresStorms,
+        "a-slow-cascade-is-a-storm-too",
+        "compute-3 is begun 0 s after it failed, 3 of the 8",
+    ),
+    (mutants_triage.IgnoresTheRate, "one-host-a-minute", "have begun within a minute, and the site wants 1 at most"),
+    (mutants_triage.CountsBeginningsEarly, "a-storm-finds-its-worker-busy", "s after another, 4 of the 8 hosts"),
     (mutants_triage.IgnoresFencings, "fencings-wait-for-their-turn", "were switched off within 5m"),
     (mutants_triage.CountsFencingsEarly, "a-fencing-counts-from-when-it-was-done", "were switched off within 2m"),
     (mutants_triage.IgnoresParallel, "a-policy-moves-one-at-a-time", "has 2 servers under way, and its policy wants 1"),
@@ -73,6 +80,17 @@ CAUGHT = [
     (mutants_steps.AdoptsTheForceDown, "an-operators-force-down-outlives-the-way-back", "an operator had set forced"),
     (mutants_steps.ResetsWhatWorks, "a-server-that-works-is-not-reset", "reboot web-1"),
     (mutants_steps.GoesOnWhenSuperseded, "the-host-dies-as-its-servers-are-killed", "+21:30  worker-1  kill compute-1"),
+    (mutants_ways.TakesOnTooMuch, "a-worker-recovers-two-hosts-at-once", "and the site wants 2 hosts at once in one"),
+    (mutants_ways.IgnoresTheWindow, "servers-go-back-at-night", "at 22:25, and the site wants that 00:15 to 04:00 UTC"),
+    (mutants_ways.SendsAllBack, "servers-go-back-at-night", "3 servers are asked to go back in one return"),
+    (mutants_ways.SendsBackAtOnce, "somebody-moves-a-server-that-is-to-go-back", "2 servers go back at once"),
+    (
+        mutants_ways.SendsThemAnywhere,
+        "servers-go-back-at-night",
+        "web-3 is asked to go to any host, and it is compute-1",
+    ),
+    (mutants_ways.SendsBackWhoeverLeft, "somebody-moves-a-server-that-is-to-go-back", "on compute-4 where it was put"),
+    (mutants_ways.SendsBackWhoeverLeft, "somebody-moves-a-server-that-is-to-go-back", "its owner has locked it"),
 ]
 """A crew that lacks a guard, the scenario that shows it, and what the witness says, or what must not be done."""
 SEEDS = [
@@ -85,6 +103,15 @@ SEEDS = [
     (mutants_triage.IgnoresCaps, "capped-3"),
     (mutants_triage.IgnoresFencings, "capped-18"),
     (mutants_steps.BelievesPeople, "said-7"),
+    (mutants_triage.IgnoresStorms, "storm-0"),
+    (mutants_triage.IgnoresTheRate, "storm-1"),
+    (mutants_triage.CountsBeginningsEarly, "storm-47"),
+    (mutants_ways.TakesOnTooMuch, "storm-14"),
+    (mutants_ways.IgnoresTheWindow, "back-1"),
+    (mutants_ways.SendsAllBack, "back-1"),
+    (mutants_ways.SendsBackAtOnce, "back-0"),
+    (mutants_ways.SendsThemAnywhere, "back-0"),
+    (mutants_ways.SendsBackWhoeverLeft, "back-4"),
 ]
 """Seeds by which crews are caught, though nobody wrote a scenario for them."""
 

@@ -16,10 +16,9 @@ import pytest
 
 from medevac.flows.policy.reader import read_policies
 from medevac.sandbox.scenarios.player import Played
-from medevac.sandbox.scenarios.seeds import CAPPED, LIVE, SAID, Shelf, play_seed
+from medevac.sandbox.scenarios.seeds import BACK, CAPPED, DEAD, LIVE, SAID, STORM, Shelf, play_seed
 
 HERE = Path(__file__).parent
-DEAD = ""
 SHELF: Shelf = {
     DEAD: [read_policies(HERE / "policies" / name) for name in ("everyone", "tiers")],
     LIVE: [
@@ -29,6 +28,8 @@ SHELF: Shelf = {
         read_policies(HERE / "policies" / name) for name in ("everyone", "everyone", "tiers", "slowly", "ordered")
     ],
     SAID: [read_policies(HERE / "policies" / name) for name in ("everyone", "tiers")],
+    STORM: [read_policies(HERE / "policies" / name) for name in ("everyone", "tiers")],
+    BACK: [read_policies(HERE / "policies" / name) for name in ("everyone", "everyone", "tiers")],
 }
 """By which policies the plays of each kind may be played; another order, or another number, makes other plays."""
 USUAL = {DEAD: 1400, LIVE: 600, CAPPED: 40, SAID: 100}

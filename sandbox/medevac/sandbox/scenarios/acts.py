@@ -94,6 +94,7 @@ class Hands:
                     continue
                 if verb == "stop":
                     self._stage.witness.stopped_at[server.id] = world.now
+                self._stage.witness.homecomings.spoken_at[server.id] = world.now
                 _try(functools.partial(_SERVERS[verb], world, server.id))
 
     # -- machines and triggers
@@ -230,6 +231,7 @@ class Hands:
             until = 0.0 if place.seconds is None else now + float(place.seconds)
             mark = Disarm(place.scope, Mode(place.mode), WHO, "a scenario", now, until)
             marks.put(self._stage.observer, mark)
+        self._stage.witness.storms.forget_what_is_spoken_for()
         self._stage.loom.wake()
 
     def do_arm(self, scopes: tuple[str, ...]) -> None:
@@ -242,6 +244,7 @@ class Hands:
         """Announce the maintenance of hosts."""
         for host in hosts:
             marks.put(self._stage.observer, Maintenance(host, WHO, "a scenario", self._stage.loom.now()))
+        self._stage.witness.storms.forget_what_is_spoken_for()
 
     def do_disable(self, marked: tuple[Marked, ...]) -> None:
         """Disable hosts, for a reason that nobody else may change."""
@@ -250,6 +253,7 @@ class Hands:
                 host = world.hosts[each.host]
                 host.disabled, host.disabled_reason, host.changed_at = True, each.reason, world.now
                 self._stage.witness.mark(each.host, disabled=True, disabled_reason=each.reason)
+        self._stage.witness.storms.forget_what_is_spoken_for()
 
     def do_force_down(self, hosts: tuple[str, ...]) -> None:
         """Force hosts down."""

@@ -1,7 +1,7 @@
 """Beginnings: what must be so when a worker begins a recovery: nobody has said that nothing is to be begun there.
 
 What was said after triage had let the recovery go does not count, but for a disarmed place, which is looked at before
-the claim too; what was begun is finished.
+the claim too; what was begun is finished.  How many may begin, and how fast, is counted in storms.py and caps.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from medevac.flows.policy.words import HOST_UP
 from medevac.workers.brakes import marks
 
 if TYPE_CHECKING:  # the stage needs the witness, which needs this
+    from medevac.sandbox.scenarios.process import Process
     from medevac.sandbox.scenarios.stage import Stage
 
+LOCK = ".lock"
+"""How the name of what stands for a claim ends."""
 RACE = 1.0
 """Seconds within which what was said may meet the write that lets a recovery go."""
 
@@ -29,15 +32,20 @@ def incident_of(job: bytes) -> str:
     return str(document.get("details", {}).get("incident", ""))
 
 
-def wrongs(stage: Stage, worker: str, job: str) -> Iterator[str]:
-    """Yield what is wrong with *worker* claiming *job*, a path, if this is its first claim."""
+def wrongs(stage: Stage, worker: Process, job: str) -> Iterator[str]:
+    """Yield what is wrong with *worker* claiming *job*, a path; most of it only if this is its first claim."""
     name = incident_of(stage.read(job) or b"")
     stored = stage.read(layout.incident(name)) if name else None
-    if stage.version(job) or stored is None:
+    if stored is None:
         return
     incident = decode(Incident, stored, name)
-    for why in _forbidden(stage, incident, stage.witness.let_go_at[name] - RACE):
-        yield f"{worker} begins {name} although {why}"
+    yield from stage.witness.caps.claim(worker, incident)
+    if stage.version(job):
+        return
+    let_go_at = stage.witness.let_go_at[name]
+    for why in _forbidden(stage, incident, let_go_at - RACE):
+        yield f"{worker.name} begins {name} although {why}"
+    yield from stage.witness.storms.begins(incident, let_go_at)
 
 
 def _forbidden(stage: Stage, incident: Incident, let_go_at: float) -> Iterator[str]:

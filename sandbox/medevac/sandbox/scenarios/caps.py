@@ -17,12 +17,16 @@ from medevac.core.incident import Incident, IncidentState
 from medevac.core.journal import INTENDS
 from medevac.flows.caps import DOUBTED, FORGOTTEN
 from medevac.flows.policy.language import Evacuate
-from medevac.flows.policy.words import HOST_DOWN
+from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.sandbox.cloud.model.migration import EVACUATION, LIVE, Migration
 from medevac.workers import incidents
 
 if TYPE_CHECKING:  # the stage needs the witness, which needs this
+    from medevac.sandbox.scenarios.process import Process
     from medevac.sandbox.scenarios.stage import Stage
+
+_OF_DEAD_HOSTS = (HOST_DOWN, HOST_UP)
+"""Failures of hosts that are dead, or were: both take a worker's place."""
 
 
 class Caps:
@@ -71,6 +75,16 @@ class Caps:
         most = self._brakes.hosts_at_once
         if len(names) > most:
             yield f"{' and '.join(names)} are recovered at once, and the site wants {most} at most"
+
+    def claim(self, worker: Process, incident: Incident) -> Iterator[str]:
+        """Yield what is wrong with *worker* claiming the job of *incident* beside those that it has claimed."""
+        if incident.failure not in _OF_DEAD_HOSTS:
+            return
+        beside = sorted(claim.name for claim in worker.all_claims() if claim.name.startswith(_OF_DEAD_HOSTS))
+        most = self._limits.parallel_hosts
+        if len(beside) + 1 > most:
+            told = f"{worker.name} recovers {incident.id} beside {' and '.join(beside)}"
+            yield f"{told}, and the site wants {most} hosts at once in one worker"
 
     def fencing(self, incident: str, host: str) -> Iterator[str]:
         """Yield what is wrong with *host* having been switched off for *incident*."""

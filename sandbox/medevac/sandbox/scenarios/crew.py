@@ -5,6 +5,7 @@ Whoever wants to know what a guard is for takes a crew of his own, in which it i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from kazoo.client import KazooClient
@@ -17,9 +18,11 @@ from medevac.sandbox.hypervisor import FakeHypervisor
 from medevac.sandbox.scenarios.process import Process
 from medevac.sandbox.scenarios.wires import Wire
 from medevac.sandbox.services import FakeServices
+from medevac.workers import places
 from medevac.workers.brakes.judge import Brakes as RealBrakes
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.desk import Desk
+from medevac.workers.engine.job import BoardJob
 from medevac.workers.intake import Intake
 from medevac.workers.names import HostNames
 from medevac.workers.recovery import Recovery
@@ -91,6 +94,10 @@ class Crew:
             hypervisor=self.hypervisor(stage, process),
             services=cast("Services", self.port(stage, process, "services", FakeServices(stage.world))),
         )
+
+    def has_place(self, stage: Stage, job: BoardJob, running: Sequence[BoardJob]) -> bool:
+        """Tell whether a worker may do *job* beside those that are *running*."""
+        return places.has_place(job, running, stage.ground.site.limits.parallel_hosts)
 
     def obedience(self, stage: Stage, process: Process, client: KazooClient, recovery: Recovery) -> Obedience:
         """Return the same hooks, obedient to orders of operators."""

@@ -34,6 +34,7 @@ class Author(Drawer):
 
     workers: Sequence[int] = (1, 2, 2, 3)
     """How many may work."""
+    early = EARLY
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)
@@ -72,13 +73,13 @@ class Author(Drawer):
         ground = Ground(spec, site, random.choice(policies), cloud, workers=random.choice(self.workers))
         acts = self.failures()
         acts += [self._trouble() for _ in range(random.randint(0, MOST_TROUBLES))]
-        return ground, Script(lasts=Duration(LASTS), calm=Duration(CALM), acts=(*acts, *self._calm()))
+        return ground, Script(lasts=Duration(LASTS), calm=Duration(CALM), acts=(*acts, *self.calm()))
 
     def failures(self) -> list[Act]:
         """Return how the victims fail."""
-        return [act for victim in self.victims for act in self._failure(victim)]
+        return [act for victim in self.victims for act in self.failure(victim)]
 
-    def _failure(self, host: str) -> list[Act]:
+    def failure(self, host: str) -> list[Act]:
         """Return how *host* fails, and how somebody notices."""
         at = Duration(self.random.uniform(1, 30))
         later = Duration(float(at) + self.random.uniform(1, 70))
@@ -102,9 +103,10 @@ class Author(Drawer):
         ]  # fmt: skip
 
     def _trouble(self) -> Act:
-        return self.any(self.troubles)(self.when(EARLY, self._call))
+        return self.any(self.troubles)(self.when(self.early, self.call))
 
-    def _call(self) -> str:
+    def call(self) -> str:
+        """Return the words of a call that a worker may make."""
         deed = self.any(("take_out", "order", "evacuate", "evacuate", "evacuate", "put_back"))
         return f"{deed} {self.any(self.servers).name if deed == 'evacuate' else self.any(self.victims)}"
 
@@ -135,7 +137,7 @@ class Author(Drawer):
     def _room(self, when: When) -> Act:
         return line(when, no_room=(self.any(self.servers).name,))
 
-    def _calm(self) -> list[Act]:
+    def calm(self) -> list[Act]:
         """Return the end of all troubles."""
         incidents = tuple(f"host.down:{victim}:1" for victim in self.victims)
         obeying = tuple(Device(host=host, does=Mood.OBEY) for host in self.victims)

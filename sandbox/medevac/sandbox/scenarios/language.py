@@ -27,6 +27,9 @@ class GivenSite:
         default_factory=dict, metadata=said("Server groups: a name, and affinity, anti-affinity or soft-...")
     )
     workers: int = field(default=2, metadata=said("How many workers run.", least=0, most=10))
+    abreast: bool = field(
+        default=False, metadata=said("Whether each recovers several hosts at once, as many as limits say; else one.")
+    )
     evacuation: Duration = field(default=Duration(2), metadata=said("How long Nova takes to move one server."))
     two_devices: bool = field(
         default=False,

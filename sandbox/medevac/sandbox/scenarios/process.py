@@ -13,6 +13,7 @@ from taskflow import exceptions as taskflow_errors
 from medevac.core import layout
 from medevac.core.errors import MedevacError
 from medevac.sandbox.scenarios.loom import KilledError, Loom, Strand
+from medevac.workers.engine.claim import Claim
 from medevac.workers.engine.conductor import Conductor
 from medevac.workers.engine.job import BoardJob
 from medevac.workers.intake import Intake
@@ -42,17 +43,47 @@ class SteppedConductor(Conductor):
         super().__init__(client, None, name=name, **hooks)  # type: ignore[arg-type]  # the serial engine asks for no executor
         self._engine, self._engine_options = "serial", {"defer_reverts": True}
         self._loom = loom
+        self._at_work: dict[Strand, BoardJob] = {}
         self._not_before: dict[str, float] = {}
         self._given_back: dict[str, int] = {}
 
     def run_one(self) -> bool:
         """Run the most urgent job that may be claimed to its end; tell whether there was one."""
         self.board._postponed.clear()  # noqa: SLF001 - the board's own is on the machine's clock; ours is below
+        job = self._claim_one()
+        if job is not None:
+            self._run(job)
+        return job is not None
+
+    def begin_one(self, spawn: Callable[[str, Callable[[], None]], Strand]) -> bool:
+        """Let the most urgent job that may be claimed run in a strand of its own; tell whether there was one."""
+        job = self._claim_one()
+        if job is not None:
+            self._at_work[spawn(job.name, lambda: self._run_beside(job))] = job
+        return job is not None
+
+    def _run_beside(self, job: BoardJob) -> None:
+        strand = self._loom.running
+        try:
+            with contextlib.suppress(MedevacError, taskflow_errors.JobFailure):
+                self._run(job)
+        finally:
+            self._at_work = {each: other for each, other in self._at_work.items() if each is not strand}
+
+    def running(self) -> list[BoardJob]:
+        """Return the jobs that run in strands of their own."""
+        return list(self._at_work.values())
+
+    def claims(self) -> list[Claim]:
+        """Return the claims under which the strand works whose turn it is: all, where there is one for all jobs."""
+        mine = self._at_work.get(self._loom.running) if self._loom.running else None
+        return [claim for path, claim in self.board._running.items() if mine is None or path == mine.path]  # noqa: SLF001 - see Stage.busy_worker
+
+    def _claim_one(self) -> BoardJob | None:
         for job in self.board.iterjobs(only_unclaimed=True, ensure_fresh=True):
             if self._not_before.get(job.path, 0.0) <= self._loom.now() and self._claim(job):
-                self._run(job)
-                return True
-        return False
+                return job
+        return None
 
     @property
     def rest(self) -> float:
@@ -83,8 +114,8 @@ class SteppedConductor(Conductor):
 class Process:
     """A worker.  What it is made of comes from *build*: its client, its intake and its conductor."""
 
-    def __init__(self, name: str, loom: Loom, *, conducts: bool = True) -> None:
-        """Be known as *name*; without *conducts* it only runs triage."""
+    def __init__(self, name: str, loom: Loom, *, conducts: bool = True, abreast: bool = False) -> None:
+        """Be known as *name*; without *conducts* it only runs triage, and *abreast* it does several jobs at once."""
         self.name = name
         self.dead = False
         self.expired = False
@@ -96,6 +127,7 @@ class Process:
         self.expire: Callable[[], None] = lambda: None
         self._loom = loom
         self._conducts = conducts
+        self._abreast = abreast
         self._strands: list[Strand] = []
 
     def start(
@@ -103,13 +135,25 @@ class Process:
     ) -> None:
         """Begin to work with these parts; *expire* ends the session of *client*."""
         self.client, self.conductor, self.expire = client, conductor, expire
-        self._strands.append(self._loom.spawn(f"{self.name} triage", lambda: self._triage(client, intake)))
+        self._spawn("triage", lambda: self._triage(client, intake))
         if self._conducts:
-            self._strands.append(self._loom.spawn(f"{self.name} conductor", lambda: self._conduct(conductor)))
+            self._spawn("conductor", lambda: self._conduct(conductor))
+
+    def _spawn(self, name: str, act: Callable[[], None]) -> Strand:
+        self._strands.append(self._loom.spawn(f"{self.name} {name}", act))
+        return self._strands[-1]
 
     def owns(self, strand: Strand | None) -> bool:
         """Tell whether *strand* is one of its threads."""
         return strand in self._strands
+
+    def claims(self) -> list[Claim]:
+        """Return the claims under which the call is made that is being made, as it believes."""
+        return self.conductor.claims() if self.conductor else []
+
+    def all_claims(self) -> list[Claim]:
+        """Return what it has claimed, as it believes."""
+        return list(self.conductor.board._running.values()) if self.conductor else []  # noqa: SLF001 - see Stage.busy_worker
 
     def assert_alive(self) -> None:
         """Raise KilledError in a process that is dead: nothing leaves it any more."""
@@ -165,7 +209,7 @@ class Process:
     def _conduct(self, conductor: SteppedConductor) -> None:
         while True:
             try:
-                ran = conductor.run_one()
+                ran = conductor.begin_one(self._spawn) if self._abreast else conductor.run_one()
             except (MedevacError, taskflow_errors.JobFailure):
                 ran = False
             self._loom.rest(0.0 if ran else conductor.rest)

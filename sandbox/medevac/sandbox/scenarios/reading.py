@@ -38,6 +38,7 @@ def read_ground(folder: Path) -> Ground:
         policies=read_policies(given.policies),
         cloud=CloudSettings(evacuate_seconds=float(given.evacuation), boot_seconds=BOOTS),
         workers=given.workers,
+        abreast=given.abreast,
         reserved=tuple(host.name for host in given.hosts if host.disabled),
         rungs=TWO if given.two_devices else (Rung(BMC),),
     )

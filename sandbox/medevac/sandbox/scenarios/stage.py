@@ -50,6 +50,9 @@ class Ground:
     policies: PolicySet
     cloud: CloudSettings
     workers: int = 2
+    abreast: bool = False
+    """Whether a worker recovers several hosts at once, as many as its site file says; else it does one thing at a time,
+    whatever that is."""
     reserved: tuple[str, ...] = ()
     """Hosts that are disabled, and known by that reason as reserved ones."""
     rungs: tuple[Rung, ...] = (Rung(BMC),)
@@ -98,17 +101,17 @@ class Stage:
 
     def start_worker(self) -> Process:
         """Start one more, under a name that no other has had."""
-        process = Process(f"worker-{next(self._numbers)}", self.loom)
+        process = Process(f"worker-{next(self._numbers)}", self.loom, abreast=self.ground.abreast)
         client = self._store.client(lambda request: self._asked(process, request))
         recovery = self.crew.recovery(self, process, client)
         orders = self.crew.obedience(self, process, client, recovery)
-        conductor = SteppedConductor(
+        conductor: SteppedConductor = SteppedConductor(
             client,
             self.loom,
             process.name,
             prepare=orders.prepare,
             finish=orders.finish,
-            may_claim=orders.may_claim,
+            may_claim=lambda job: self.crew.has_place(self, job, conductor.running()) and orders.may_claim(job),
             between_atoms=orders.between_atoms,
         )
         intake = self.crew.intake(self, process, client)
@@ -169,6 +172,7 @@ class Stage:
             bounded(self.observer.create_async(layout.event(event.id), encode(event)))
         except NodeExistsError:
             return  # the spool posts it a second time
+        self.witness.storms.told(event)
         self.loom.wake()
 
     def _asked(self, process: Process, request: Any) -> None:  # noqa: ANN401 - kazoo has no type hints

@@ -6,7 +6,6 @@ is no evidence here.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from medevac.core import layout
 from medevac.core.errors import MalformedDocumentError
-from medevac.core.handled import Handled, Outcome
-from medevac.core.incident import Incident, IncidentState
+from medevac.core.incident import Incident
 from medevac.core.wire import decode
 from medevac.flows.policy.words import HOST_DOWN, HOST_UP
 from medevac.sandbox.cloud.model import guests
@@ -23,7 +21,9 @@ from medevac.sandbox.cloud.model.migration import EVACUATION, Migration
 from medevac.sandbox.cloud.model.server import Server
 from medevac.sandbox.scenarios import beginnings, endings
 from medevac.sandbox.scenarios.caps import Caps
+from medevac.sandbox.scenarios.homecomings import Homecomings
 from medevac.sandbox.scenarios.process import Process
+from medevac.sandbox.scenarios.storms import Storms
 from medevac.workers.brakes import orders
 
 if TYPE_CHECKING:  # the stage needs the witness
@@ -38,13 +38,9 @@ _FORWARD = {"take_out", "evacuate", "order", "kill", "reboot", "live_migrate", "
 """The calls that only the owner of a job may make, and that nobody makes by whom the site was told to do nothing."""
 RACE = 1.0
 """Seconds within which a mark may meet a call that was on its way: Nova lets nobody say "only if it is still so"."""
-LOOKED_AT = 10.0
-"""Seconds after which it is looked again at what owners have done, before further servers are asked for."""
 _UNDER_WAY = ("accepted", "pre-migrating")
 _FRESH = 250.0
 """Seconds for which an evacuation counts as under way; after the time-outs of policies it may be written off."""
-_FORGOTTEN = "left behind by Nova"
-"""The ledger's word for a guest that Nova has started and forgotten: nobody who asks Nova can know of it."""
 _HAD_POWER = "still had power"
 """The ledger's word for an evacuation from a host that was switched on again after it had been proven off.  That its
 servers do not run there is asked for here (see _require_dead); that it has power again is no copy of anything."""
@@ -89,6 +85,8 @@ class Witness:
         self._runs = 0
         self._known: dict[str, tuple[str, str]] = {}
         self.caps = Caps(stage)
+        self.storms = Storms(stage)
+        self.homecomings = Homecomings(stage)
 
     # -- what is done
 
@@ -102,9 +100,8 @@ class Witness:
 
     def _on_the_board(self, process: Process, path: str, data: bytes) -> None:
         """See a job that is posted, or claimed: where nothing is to be begun, nothing is."""
-        if path.endswith(".lock"):
-            for wrong in beginnings.wrongs(self._stage, process.name, path.removesuffix(".lock")):
-                self._break(wrong)
+        if path.endswith(beginnings.LOCK):
+            self._break_all(beginnings.wrongs(self._stage, process, path.removesuffix(beginnings.LOCK)))
         else:
             self.let_go_at[beginnings.incident_of(data)] = self._now
 
@@ -122,6 +119,8 @@ class Witness:
                 self._require_evidence(process, "a host is forced down")
             if verb in ("start", "reboot"):
                 self._require_wanted(str(arguments[0]))
+            if verb == "live_migrate":
+                self._look_at_way_back(process, *arguments)
 
     def done(self, process: Process, port: str, verb: str, arguments: tuple[Any, ...], error: str) -> None:
         """See a call after it was made."""
@@ -143,6 +142,11 @@ class Witness:
         self.behind(f"{verb} {self._told(arguments[0])}")
         if verb == "send" and len(self._stage.notifier.sent) == MOST_MESSAGES:
             self._break(f"people were told {MOST_MESSAGES} times")
+
+    def _look_at_way_back(self, process: Process, server_id: str, to: str = "") -> None:
+        incident = self._incident_of(process)
+        if incident is not None and incident.failure == HOST_UP:
+            self._break_all(self.homecomings.asked(incident, server_id, to))
 
     def _count(self, process: Process, verb: str, what: object, error: str) -> None:
         incident = self._incident_of(process)
@@ -168,6 +172,7 @@ class Witness:
                     self._break(f"{world.servers[run.server_id].name}, which its owner had deleted, was started")
             self._runs = len(world.ledger.runs)
             self._break_all(self.caps.evacuations())
+            self.storms.look()
             for host, marks_set in list(self.marks.items()):
                 self._look_at_marks(host, marks_set)
 
@@ -183,38 +188,7 @@ class Witness:
 
     def close(self) -> None:
         """Look at what must be so in the end: nothing was forgotten."""
-        stage = self._stage
-        for name in stage.names(layout.EVENTS):
-            self._break(f"event {name} was never settled")
-        for incident in self.incidents():
-            self._look_at_end(incident)
-        with stage.world.settled() as world:
-            self.violations += [
-                f"at {run.started_at:.3f}: {world.servers[run.server_id].name}, which its owner had stopped, runs"
-                for run in world.ledger.runs
-                if run.ended_at is None
-                and not world.servers[run.server_id].should_run
-                and not world.servers[run.server_id].deleted  # the deleted are looked at as they start
-                and run.started_at >= self.stopped_at.get(run.server_id, 0.0)  # Nova may fail to stop one
-                and not self._met_an_evacuation(run.server_id)
-                and _FORGOTTEN not in run.why_started
-            ]
-            for host in world.hosts.values():
-                if host.forced_down and not host.disabled and "forced_down" not in self.marks.get(host.name, {}):
-                    self._break(f"{host.name} is forced down and still enabled: neither in service nor out of it")
-            for server in world.servers.values():
-                taken_for_stopped = server.vm_state == "stopped"  # by Nova, which then tells everybody so
-                wanted = server.should_run and not server.deleted and not taken_for_stopped
-                if wanted and not world.ledger.hosts_of(server.id):
-                    self._require_told(server.id, server.name)
-                elif wanted and server.vm_state == "error" and not endings.is_told(self._stage, server.id):
-                    self._break(f"{server.name} runs, Nova has it in ERROR, and nobody was told")
-
-    def _met_an_evacuation(self, server_id: str) -> bool:
-        """Tell whether its owner stopped a server as Nova was being asked for it, on a host where no stop is done."""
-        stopped = self.stopped_at.get(server_id)
-        records = self._stage.world.migrations_of.get(server_id, ())
-        return stopped is not None and any(0 <= each.created_at - stopped < LOOKED_AT for each in records)
+        self._break_all(endings.wrongs(self._stage))
 
     def incidents(self) -> Iterator[Incident]:
         """Yield all incidents, as they are stored."""
@@ -230,7 +204,7 @@ class Witness:
     # -- rules
 
     def _require_claim(self, process: Process, what: str) -> None:
-        claims = list(process.conductor.board._running.values()) if process.conductor else []  # noqa: SLF001 - see Stage.busy_worker
+        claims = process.claims()
         if not claims:
             self._break(f"{process.name} makes a call ({what}) and has claimed nothing")
         for claim in claims:
@@ -307,48 +281,8 @@ class Witness:
                 self._break(f"an operator had set {name} of {host} to {value!r}, and it is {found!r}")
                 set_by_operators[name] = found
 
-    def _look_at_end(self, incident: Incident) -> None:
-        if incident.state is IncidentState.RECOVERING and not self._is_away(incident):
-            self._break(f"{incident.id} is still being recovered in the end")
-        if incident.state is IncidentState.HELD and not (incident.held_by and incident.reason):
-            self._break(f"{incident.id} is held, and nobody says by what")
-        if not incident.reason:
-            self._break(f"{incident.id} ended without a reason")
-
-    def _is_away(self, incident: Incident) -> bool:
-        """Tell whether it is the return of a host that does not come: it is held and waited for in turn, for good."""
-        return incident.failure == HOST_UP and not self._stage.world.hosts[incident.subject.name].alive
-
-    def _require_told(self, server_id: str, name: str) -> None:
-        """Require that somebody was told of a server that should run and does not."""
-        host = self._stage.world.servers[server_id].host
-        told = [
-            incident
-            for incident in self.incidents()
-            if host in (incident.subject.name, incident.host) or server_id == incident.subject.name
-        ]
-        if any(incident.state is not IncidentState.RECOVERED for incident in told) or self._was_ignored(server_id):
-            return
-        rows = [row for incident in self.incidents() for row in self._rows(incident.id) if row.get("id") == server_id]
-        if not any(row.get("result") != "recovered" for row in rows):
-            self._break(f"{name} should run, does not, and no incident says so")
-
-    def _was_ignored(self, server_id: str) -> bool:
-        """Tell whether an event about the server itself was settled with a reason for which nothing is done."""
-        for name in self._stage.names(layout.HANDLED):
-            handled = decode(Handled, self._stage.read(layout.handled(name)) or b"", name)
-            if handled.event.subject.name == server_id and handled.outcome is Outcome.IGNORED:
-                return True
-        return False
-
-    def _rows(self, incident: str) -> list[dict[str, Any]]:
-        report = json.loads(self._stage.read(layout.report(incident)) or b"{}")
-        rows: list[dict[str, Any]] = report.get("servers", [])
-        return rows
-
     def _incident_of(self, process: Process) -> Incident | None:
-        claims = list(process.conductor.board._running.values()) if process.conductor else []  # noqa: SLF001 - see Stage.busy_worker
-        for claim in claims:
+        for claim in process.claims():
             data = self._stage.read(layout.incident(claim.name))
             if data:
                 return decode(Incident, data, claim.name)
