@@ -8,6 +8,7 @@ import pytest
 
 from medevac.core.event import EventKind
 from medevac.core.incident import IncidentState
+from medevac.flows.policy.duration import Duration
 from medevac.sandbox.cloud.model import machines
 from medevac.workers.brakes import marks, orders
 from tests.component.brakes.conftest import MakeYard
@@ -66,6 +67,22 @@ def test_a_recovery_that_no_worker_may_begin_keeps_nobody_back(make_yard: MakeYa
     marks.put(yard.client, marks.Disarm(f"host:{second}", marks.Mode.FREEZE, "alice", "a look", yard.now))
     yard.later(101)
     assert len(yard.going()) == 3
+
+
+def test_a_host_that_people_have_taken_over_slows_the_others_when_it_is_begun(make_yard: MakeYard) -> None:
+    yard = make_yard(window=Duration(60), cooldown=Duration(0))
+    yard.lose(*zone(4))
+    (first,) = yard.going()
+    with yard.bench.site.world.settled() as world:
+        host = world.hosts[first]
+        host.disabled, host.disabled_reason, host.forced_down = True, "board broken", True
+    yard.later(300)
+    assert yard.going() == [first]
+    yard.begin()
+    yard.later(60)
+    assert yard.going() == [first]
+    yard.later(41)
+    assert len(yard.going()) == 2
 
 
 def test_no_more_are_begun_in_a_minute_than_wanted_however_long_workers_were_busy(make_yard: MakeYard) -> None:

@@ -162,7 +162,9 @@ class Brakes:
         return hold or rules.capped(scene, self._settings, dead=dead, fences=fences)
 
     def _around(self, place: Place, facts: Facts, scene: Scene) -> Iterator[Domain]:
-        counted = rules.in_service(facts.services, scene.failed) | {place.host}
+        # Also what people have taken over meanwhile: that its recovery was begun just now slows the others down.
+        begun = {start.host for start in scene.starts if start.at > scene.now - float(self._settings.slowed)}
+        counted = rules.in_service(facts.services, scene.failed) | begun | {place.host}
         places = [each for each in facts.places if each.host in counted]
         return domains.around(place, places, self._settings)
 
