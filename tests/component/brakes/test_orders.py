@@ -201,7 +201,8 @@ def test_an_abort_of_a_return_says_how_the_host_stands_and_how_it_returns_all_th
         assert until(lambda: yard.bench.incident(returning).state.final)
     assert yard.bench.incident(returning).reason == (
         f"aborted by alice: not yet; undone: nothing; not undone: nova-compute on {HOST} is still disabled "
-        f"(medevac {INCIDENT}: host.down); its return begins anew with: medevac event post host.member {HOST}"
+        f"(medevac {INCIDENT}: host.down; no longer forced down); "
+        f"its return begins anew with: medevac event post host.member {HOST}"
     )
 
 
