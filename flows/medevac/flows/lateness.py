@@ -53,10 +53,12 @@ def of_each(records: Iterable[Migration], ended_at: float) -> dict[str, list[Mig
 def may_come(server: Known, records: Sequence[Migration]) -> bool:
     """Tell whether Nova may do, or has done, something that *server*'s recovery did not wait for.
 
-    It was asked for more than once, or Nova has not finished with it.  That a record is closed proves nothing: a
-    nova-compute that is started on the source closes those of calls that wait elsewhere, too.
+    It was asked for more than once, or Nova has not finished with it.  That a record is closed proves nothing for a
+    server that was not brought back: a nova-compute that is started on the source closes those of calls that wait
+    elsewhere, too.
     """
-    return len(records) > 1 or any(record.live for record in records) or late(server, records) is not None
+    tried_again, unsettled = len(records) > 1, not server.host and any(each.status not in FAILED for each in records)
+    return tried_again or unsettled or any(each.live for each in records) or late(server, records) is not None
 
 
 def late(server: Known, records: Iterable[Migration]) -> Migration | None:

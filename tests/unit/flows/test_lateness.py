@@ -40,6 +40,7 @@ LATE = record(1, "failed", "still", changed=END + 500)
         ),
         pytest.param(LOST, [record(1, "error", "")], False, None, id="there was no host"),
         pytest.param(LOST, [record(1, "accepted", "")], True, None, id="given up"),
+        pytest.param(LOST, [record(1, "completed", "still")], True, None, id="given up, and its host was back"),
         pytest.param(LOST, [moved := record(1, "done", changed=END + 900)], True, moved, id="given up, and arrived"),
         pytest.param(BACK, [moved := record(1, "done", "x", changed=END + 9)], True, moved, id="moved once more"),
     ],
