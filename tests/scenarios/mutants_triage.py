@@ -23,6 +23,7 @@ from medevac.sandbox.scenarios.stage import Stage
 from medevac.workers.brakes.facts import Facts
 from medevac.workers.brakes.history import Ledger
 from medevac.workers.brakes.judge import Brakes as RealBrakes
+from medevac.workers.brakes.marks import Place
 from medevac.workers.brakes.obedience import Obedience
 from medevac.workers.brakes.rules import Scene
 from medevac.workers.desk import Desk, Promises
@@ -105,9 +106,9 @@ class IgnoresTheRate(LaxCrew):
 class Impetuous(RealBrakes):
     """Brakes to which a recovery is begun when it is let go."""
 
-    def _scene(self, incident: Incident, facts: Facts, ledger: Ledger, now: float) -> Scene:
-        scene = super()._scene(incident, facts, ledger, now)
-        return replace(scene, starts=[start for start in ledger.starts if start.incident != incident.id])
+    def _timed(self, place: Place, facts: Facts, scene: Scene) -> Scene:
+        del place, facts
+        return scene
 
 
 class CountsBeginningsEarly(LaxCrew):

@@ -179,12 +179,12 @@ class History:
     def _look_for_claims(self, key: tuple[str, int], now: float) -> None:
         """Note when workers began an attempt, as they have written down."""
         incident_id, attempt = key
-        entries = incidents.journal(self._client, incident_id)
-        claims = [entry.at for entry in entries if entry.facts.get(CLAIMS) == str(attempt)]
-        if claims:
-            self._begun[key] = min(*claims, now)
-        else:
-            self._unbegun[key] = now
+        for page in incidents.pages(self._client, incident_id):
+            for entry in incidents.entries_of(self._client, incident_id, page):
+                if entry.facts.get(CLAIMS) == str(attempt):
+                    self._begun[key] = min(entry.at, now)
+                    return
+        self._unbegun[key] = now
 
     def record(self, ledger: Ledger, starts: Sequence[Start]) -> bool:
         """Write *starts* over *ledger*; False when somebody else wrote since: judge again."""

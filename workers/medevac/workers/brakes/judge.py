@@ -135,7 +135,7 @@ class Brakes:
         self._history.note(incident, now)
         for _ in range(RACES):
             ledger = self._history.ledger()
-            scene = self._scene(incident, facts, ledger, now)
+            scene = self._timed(place, facts, self._scene(incident, facts, ledger, now))
             hold = self._held_back(incident, place, facts, scene, fences=fences)
             if hold is not None:
                 return _holding(hold)
@@ -151,7 +151,7 @@ class Brakes:
             return None
         ledger = self._history.ledger()
         begun = tuple(start for start in ledger.starts if start.incident not in unbegun)
-        scene = self._scene(incident, facts, replace(ledger, starts=begun), now)
+        scene = self._timed(place, facts, self._scene(incident, facts, replace(ledger, starts=begun), now))
         hold = rules.storm(place.host, self._around(place, facts, scene), scene, self._settings)
         return None if hold is None else _holding(hold)
 
@@ -175,8 +175,15 @@ class Brakes:
         going = frozenset(each for each in running if Order.HOLD not in orders.given(self._client, each))
         scene = victims.scene(past, facts, self._settings, marks.maintenances(self._client, now), now)
         fencings = history.fencings(past, starts, going)
-        begun = self._history.begun(starts, now, self._kept_back(facts, now))
-        return replace(scene, starts=begun, running=going, fencings=fencings)
+        return replace(scene, starts=starts, running=going, fencings=fencings)
+
+    def _timed(self, place: Place, facts: Facts, scene: Scene) -> Scene:
+        """Return *scene* with when workers began what was let go, where that makes a difference: it costs requests."""
+        around = self._around(place, facts, scene)
+        if not rules.wants_beginnings(place.host, around, scene, self._settings):
+            return scene
+        begun = self._history.begun(scene.starts, scene.now, self._kept_back(facts, scene.now))
+        return replace(scene, starts=begun)
 
     def _kept_back(self, facts: Facts, now: float) -> Callable[[Incident], bool]:
         """Return what tells of an incident that was let go whether no worker may begin it: see Obedience.may_claim."""
@@ -195,7 +202,7 @@ class Brakes:
         """Write that *start* may be; False when another leader wrote at the same time."""
         settings = self._settings
         oldest = start.at - max(float(settings.fencing_window), float(settings.slowed), rules.MINUTE)
-        counting = {each.incident for each in scene.starts if each.at > oldest}
+        counting = {each.incident for each in scene.starts if each.at > oldest} | scene.running
         return self._history.record(ledger, [*(each for each in ledger.starts if each.incident in counting), start])
 
 

@@ -98,7 +98,8 @@ class Scene:
     out: frozenset[str] = frozenset()
     """Those of `failed` that have not come back and that nobody has taken over, however long ago they failed."""
     starts: Sequence[Start] = ()
-    """Recoveries that were let go, each at the time at which a worker began it: now, for one that still waits."""
+    """Recoveries that were let go; where that matters (wants_beginnings) each at the time at which a worker began it,
+    now for one that still waits."""
     running: frozenset[str] = frozenset()
     """Ids of incidents of dead hosts that are being recovered."""
     fencings: Sequence[float] = ()
@@ -187,6 +188,13 @@ def storm(host: str, domains: Iterable[Domain], scene: Scene, settings: BrakeSet
         due, each = max(waits, key=lambda pair: pair[0])
         return Hold("breaker", f"{each.reason}: recoveries begin one every {settings.slowed}", due)
     return None
+
+
+def wants_beginnings(host: str, domains: Iterable[Domain], scene: Scene, settings: BrakeSettings) -> bool:
+    """Tell whether it matters when workers began what was let go: in a storm, or where many were."""
+    around = (domain for domain in domains if host in domain.hosts)
+    slowed = any(standing(domain, scene, settings).level is Level.SLOWED for domain in around)
+    return slowed or len(scene.starts) >= settings.per_minute
 
 
 def _due(host: str, domain: Domain, scene: Scene, pause: float) -> float:
