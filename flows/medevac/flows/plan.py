@@ -30,6 +30,8 @@ class PlannedServer:
     """Why it is not evacuated, whatever its policy says; empty: it may be."""
     stops: bool = False
     """Its owner had ordered its stop, which a dead host does not carry out: it is stopped where it arrives."""
+    was_off: bool = False
+    """It was shut off before an evacuation that failed left it in ERROR: out of that Nova brings every server up."""
 
     @property
     def goes_with(self) -> str:
@@ -39,7 +41,7 @@ class PlannedServer:
     @property
     def wanted(self) -> str:
         """Return the vm_state that it must end in: what was shut off, or was to be, is shut off."""
-        return "stopped" if self.vm_state == "stopped" or self.stops else "active"
+        return "stopped" if self.vm_state == "stopped" or self.stops or self.was_off else "active"
 
 
 @dataclass(frozen=True, slots=True)

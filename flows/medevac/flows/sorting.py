@@ -35,6 +35,8 @@ class Seen:
     records: tuple[Migration, ...]
     """The evacuations from the host so far."""
     abilities: Abilities = field(default=Abilities())
+    shut_off: frozenset[str] = frozenset()
+    """The ids of those in ERROR that had been shut off before (medevac.flows.earlier)."""
 
 
 def facts(server: Server, host: str, around: Surroundings) -> ServerFacts:
@@ -60,9 +62,9 @@ def make_plan(brief: Brief, policies: Sequence[Policy], around: Surroundings, se
 
     Within a policy, those whose owners made them less urgent go last, unless others wait for them.
     """
-    places = [_place(brief, policies, around, server) for server in seen.servers]
+    places = [_as_before(_place(brief, policies, around, server), seen) for server in seen.servers]
     ranked = sorted(zip(places, seen.servers, strict=True), key=lambda pair: pair[0].priority.rank)
-    members = [Member(p.place, facts(s, brief.host, around), s.vm_state, p.after) for p, s in ranked]
+    members = [Member(p.place, facts(s, brief.host, around), _state(s, seen), p.after) for p, s in ranked]
     records = seen.records
     baseline = max((record.id for record in records), default=0)
     adopted = tuple(record.id for record in records if record.live)
@@ -141,6 +143,18 @@ def choose(
     if not covers(Match(az=wanted.match.az, host=wanted.match.host), server):
         return won, refusal + "which is for other zones or hosts"
     return wanted, ""
+
+
+def _as_before(place: _Place, seen: Seen) -> _Place:
+    """Return *place* with what it has to be like in the end, of a server that an earlier recovery left in ERROR."""
+    server = place.place
+    if isinstance(server, LeftServer) or server.id not in seen.shut_off:
+        return place
+    return replace(place, place=replace(server, was_off=True))
+
+
+def _state(server: Server, seen: Seen) -> str:
+    return "stopped" if server.id in seen.shut_off else server.vm_state
 
 
 def _planned(server: Server, policy: Policy) -> PlannedServer:

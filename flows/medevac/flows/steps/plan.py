@@ -8,6 +8,7 @@ from typing import Any
 from medevac.core.wire import from_plain, to_plain
 from medevac.flows.abilities import abilities
 from medevac.flows.brief import Brief
+from medevac.flows.earlier import reports_wanted, shut_off
 from medevac.flows.plan import Plan
 from medevac.flows.policy.language import Policy
 from medevac.flows.ports import HostService, Ports, Server
@@ -38,7 +39,9 @@ class MakePlan(Step):
         asking = Asking(self._policies, self.brief.settings.exclude)
         around = self.patiently(ports, lambda: look_around(cloud, self.brief.host, zone, servers, asking))
         able = self.patiently(ports, lambda: abilities(cloud, servers))
-        return make_plan(self.brief, self._policies, around, Seen(ports.clock.now(), servers, records, able))
+        earlier = [ports.log.report_of(each) for each in reports_wanted(self.brief.incident, servers)]
+        seen = Seen(ports.clock.now(), servers, records, able, shut_off(earlier, servers))
+        return make_plan(self.brief, self._policies, around, seen)
 
     def servers(self, ports: Ports) -> tuple[Server, ...]:
         """Return the servers that are concerned."""

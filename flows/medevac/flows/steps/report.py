@@ -49,7 +49,7 @@ class Report(Step):
         read = from_plain(Plan, plan, "result of plan")
         outcomes = {o.id: o for o in self._read(Outcome, "outcomes", results)}
         verdicts = tuple(self._read(Verdict, "verdicts", results))
-        was = {server.id: "stopped" if server.stops else server.vm_state for server in read.servers}
+        was = {server.id: "stopped" if server.stops or server.was_off else server.vm_state for server in read.servers}
         rows = [self._row(verdict, outcomes[verdict.id]) | {"was": was.get(verdict.id, "")} for verdict in verdicts]
         rows += [_left_row(left) for left in read.left]
         remarks = [remark for name in self._remarks for remark in results[name]]

@@ -7,13 +7,11 @@ from typing import Any
 
 from medevac.core.errors import CloudError, HypervisorUnavailableError
 from medevac.flows.brief import Brief
+from medevac.flows.earlier import RUNNING
 from medevac.flows.guests import OFF
 from medevac.flows.ports import Ports, Server
 from medevac.flows.returning import Way
 from medevac.flows.steps.return_way import ReturnStep
-
-RUNNING = 1
-"""Nova's power_state of a server whose guest runs."""
 
 
 class ReturnStart(ReturnStep):

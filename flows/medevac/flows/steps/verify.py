@@ -136,7 +136,7 @@ class _Inspection:
             self._close(outcome, f"it is in ERROR on {server.host}: {server.fault or 'no fault is given'}", server.host)
         else:
             self._missing[outcome.id] = f"it is {server.vm_state} and should be {wanted}"
-            runs_against_its_owner = planned.stops or outcome.attempts > 1
+            runs_against_its_owner = planned.stops or planned.was_off or outcome.attempts > 1
             if wanted == "stopped" and runs_against_its_owner and outcome.id not in self._stopped:
                 self._wrongly_running.append(planned)
 
