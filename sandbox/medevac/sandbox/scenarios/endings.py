@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ ROUNDS = 2
 """After so many rounds of looking whoever has something to tell has told it."""
 LOOKED_AT = 10.0
 """Seconds after which it is looked again at what owners have done, before further servers are asked for."""
+ON_ITS_WAY = 0.1
+"""Seconds from our last look at a server to a call for it, at the most: what its owner does meanwhile nobody sees."""
 _FORGOTTEN = "left behind by Nova"
 """The ledger's word for a guest that Nova has started and forgotten: nobody who asks Nova can know of it."""
 
@@ -61,6 +64,10 @@ def _of_stopped(stage: Stage, server: Server) -> Iterator[str]:
     records = stage.world.migrations_of.get(server.id, ())
     # Its owner stopped it as Nova was being asked for it, on a host where no stop is done.
     if stopped is not None and any(0 <= each.created_at - stopped < LOOKED_AT for each in records):
+        return
+    # Its stop came between our last look and our call: both were accepted, the reboot as the second.
+    reboots = [each.started_at for each in server.actions if each.name == "reboot"]
+    if stopped is not None and any(0 <= at - stopped < ON_ITS_WAY for at in reboots):
         return
     for run in stage.world.ledger.runs:
         running = run.server_id == server.id and run.ended_at is None and _FORGOTTEN not in run.why_started
@@ -107,8 +114,8 @@ def told_late(stage: Stage) -> Iterator[tuple[float, str]]:
 def is_told(stage: Stage, server_id: str) -> bool:
     """Tell whether people know that Nova has the server, which runs, in ERROR, or need not yet.
 
-    What a recovery has not called recovered is known, and what became of servers that it had nothing to do with is none
-    of its business.
+    What a recovery has not called recovered is known: the newest, or any that ended when Nova had it in ERROR already.
+    What became of servers that it had nothing to do with is none of its business.
     """
     rows = [
         (incident, row)
@@ -116,7 +123,10 @@ def is_told(stage: Stage, server_id: str) -> bool:
         for row in (incidents.report(stage.observer, incident.id) or {}).get("servers", ())
         if row["id"] == server_id
     ]
-    if not rows or rows[-1][1]["result"] != "recovered":
+    fault = stage.world.servers[server_id].fault
+    since = fault.created_at if fault else math.inf
+    known = any(row["result"] != "recovered" and (incident.ended_at or 0.0) >= since for incident, row in rows)
+    if not rows or rows[-1][1]["result"] != "recovered" or known:
         return True
     ended_at = rows[-1][0].ended_at
     early = ended_at is None or stage.loom.now() < ended_at + ROUNDS * LOOK_EVERY
