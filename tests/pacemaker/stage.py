@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import NoNodeError
+from kazoo.exceptions import NoNodeError, NotEmptyError
 
 from medevac.core import layout
 from medevac.core.event import Event, EventKind
@@ -22,6 +22,7 @@ from medevac.core.wire import decode
 from medevac.sandbox.cloud.model.site import HostSpec, ServerSpec, SiteSpec
 from medevac.workers.zookeeper import connect, disconnect, ensure_layout
 from tests.fixtures.livesite import LiveSite
+from tests.fixtures.waiting import until
 from tests.pacemaker.cluster import NODES, PORT, REMOTES, Cluster, slowly_until
 
 BIN = Path(sys.executable).parent
@@ -60,7 +61,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         root = connect(self._hosts)
-        root.delete(self._site, recursive=True)
+        assert until(lambda: self._is_emptied(root))
         disconnect(root)
         self.client = connect(f"{self._hosts}{self._site}")
         ensure_layout(self.client)
@@ -68,6 +69,13 @@ class Stage:
             self.client, SiteSpec(HOSTS, SERVERS), cluster=" ".join(self.cluster.inside("node1"))
         ).__enter__()
         return self
+
+    def _is_emptied(self, root: KazooClient) -> bool:
+        """Remove what the test before has left; an agent of the cluster may post something at the same time."""
+        with contextlib.suppress(NotEmptyError):
+            root.delete(self._site, recursive=True)
+            return True
+        return False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
