@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from medevac.flows.estate import POWERED
 from medevac.flows.ports import Server
 from medevac.flows.selection import ERROR
-
-RUNNING = 1
-"""Nova's power_state of a server whose guest runs."""
 
 
 def reports_wanted(incident: str, servers: Iterable[Server]) -> Iterator[str]:
@@ -38,4 +36,4 @@ def shut_off(reports: Iterable[Mapping[str, Any]], servers: Iterable[Server]) ->
 
 
 def _is_down_in_error(server: Server) -> bool:
-    return server.vm_state == ERROR and server.power_state != RUNNING
+    return server.vm_state == ERROR and server.power_state != POWERED

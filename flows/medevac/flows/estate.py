@@ -16,6 +16,8 @@ RESIZE = "resize"
 SCHEDULER = "nova-scheduler"
 CONDUCTOR = "nova-conductor"
 
+POWERED = 1
+"""The power_state of a server whose guest runs."""
 ACCEPTED = "accepted"
 """The status that an evacuation's record has until a destination has taken the server up."""
 

@@ -16,8 +16,8 @@ from medevac.flows.guests import OFF
 from medevac.flows.journey import FAILED
 from medevac.flows.plan import PlannedServer
 from medevac.flows.ports import Ports
+from medevac.flows.selection import ERROR
 
-ERROR = "error"
 LOST_TOUCH = (
     "MessageDeliveryFailure",
     "MessagingTimeout",

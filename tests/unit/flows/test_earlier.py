@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from medevac.flows.earlier import RUNNING, reports_wanted, shut_off
-from medevac.flows.estate import Server
+from medevac.flows.earlier import reports_wanted, shut_off
+from medevac.flows.estate import POWERED, Server
 from tests.unit.flows.recovering import SPARES, Recovery, policy, trying
 
 
@@ -49,7 +49,7 @@ def test_by_the_report_of_the_incident_before_this_one() -> None:
 
 
 def test_and_nothing_is_read_where_none_is_down_in_error() -> None:
-    assert [*reports_wanted("host.down:c-1:3", [server("active", RUNNING), server("stopped")])] == []
+    assert [*reports_wanted("host.down:c-1:3", [server("active", POWERED), server("stopped")])] == []
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_and_nothing_is_read_where_none_is_down_in_error() -> None:
         ([report("active")], server()),
         ([report("stopped", "recovered")], server()),
         ([report("active"), report("stopped")], server()),
-        ([report("stopped")], server(power_state=RUNNING)),
-        ([report("stopped")], server("active", RUNNING)),
+        ([report("stopped")], server(power_state=POWERED)),
+        ([report("stopped")], server("active", POWERED)),
         ([], server()),
     ],
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medevac.core.event import EventKind
+from medevac.flows.estate import POWERED
 from medevac.flows.ports import Server, Stop
 
 CLOCKS = 5.0
@@ -21,10 +22,6 @@ TASK_POLL = 3.0
 """Seconds until a server that Nova is busy with is looked at again."""
 HOST_FENCED = "host-fenced"
 """The cause of a server's end that died with its host, which is back."""
-
-
-RUNNING = 1
-"""Nova's power_state."""
 
 
 class Stand(enum.Enum):
@@ -91,7 +88,7 @@ def of_nova(sign: Sign, server: Server | None, now: float, stops: Sequence[Stop]
         return _stopped(sign, server, stops)
     if server.vm_state in _WISHES:
         return denied(f"{server.name} is {server.vm_state}: {_WISHES[server.vm_state]}")
-    if sign.kind in _ENDS and server.power_state == RUNNING and server.updated_at > sign.seen_at + CLOCKS:
+    if sign.kind in _ENDS and server.power_state == POWERED and server.updated_at > sign.seen_at + CLOCKS:
         return denied(f"{server.name} runs by Nova and was changed since: somebody started it again")
     return CONFIRMED
 

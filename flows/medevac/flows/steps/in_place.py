@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from medevac.core.errors import HypervisorUnavailableError
+from medevac.flows.estate import POWERED
 from medevac.flows.guests import OFF, PAUSED, RUNNING
 from medevac.flows.policy.language import Allow
 from medevac.flows.selection import OWNER_STOPS
@@ -15,8 +16,6 @@ RESTARTS = ("restart", "reset")
 """The deeds that a limit counts."""
 STOPPED = "stopped"
 ACTIVE = "active"
-POWERED = 1
-"""Nova's power_state of a server that runs."""
 UNTOLD = ("forgotten", "migration")
 """The causes of which libvirt cannot say whether it was a failure; Nova was asked while it still had it as active."""
 STILL_PACKETS = 2

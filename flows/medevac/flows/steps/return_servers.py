@@ -7,7 +7,7 @@ from typing import Any
 
 from medevac.core.errors import CloudError, HypervisorUnavailableError
 from medevac.flows.brief import Brief
-from medevac.flows.earlier import RUNNING
+from medevac.flows.estate import POWERED
 from medevac.flows.guests import OFF
 from medevac.flows.ports import Ports, Server
 from medevac.flows.returning import Way
@@ -89,4 +89,4 @@ def _not_moved(report: Mapping[str, Any]) -> set[str]:
 
 
 def _is_down(server: Server) -> bool:
-    return server.vm_state in ("active", "error") and not server.task_state and server.power_state != RUNNING
+    return server.vm_state in ("active", "error") and not server.task_state and server.power_state != POWERED

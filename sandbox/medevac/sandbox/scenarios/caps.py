@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from medevac.core.incident import Incident, IncidentState
+from medevac.core.incident import Incident, IncidentState, failure_of
 from medevac.core.journal import INTENDS
 from medevac.flows.caps import DOUBTED, FORGOTTEN
 from medevac.flows.policy.language import Evacuate
@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # the stage needs the witness, which needs this
     from medevac.sandbox.scenarios.process import Process
     from medevac.sandbox.scenarios.stage import Stage
 
-_OF_DEAD_HOSTS = (HOST_DOWN, HOST_UP)
-"""Failures of hosts that are dead, or were: both take a worker's place."""
+_RETURNS = 8
+"""Hosts that one worker brings back at once, as docs/brakes.md promises: they take no place of those that died."""
 
 
 class Caps:
@@ -78,10 +78,11 @@ class Caps:
 
     def claim(self, worker: Process, incident: Incident) -> Iterator[str]:
         """Yield what is wrong with *worker* claiming the job of *incident* beside those that it has claimed."""
-        if incident.failure not in _OF_DEAD_HOSTS:
+        places = {HOST_DOWN: self._limits.parallel_hosts, HOST_UP: _RETURNS}
+        if incident.failure not in places:
             return
-        beside = sorted(claim.name for claim in worker.all_claims() if claim.name.startswith(_OF_DEAD_HOSTS))
-        most = self._limits.parallel_hosts
+        beside = sorted(each.name for each in worker.all_claims() if failure_of(each.name) == incident.failure)
+        most = places[incident.failure]
         if len(beside) + 1 > most:
             told = f"{worker.name} recovers {incident.id} beside {' and '.join(beside)}"
             yield f"{told}, and the site wants {most} hosts at once in one worker"

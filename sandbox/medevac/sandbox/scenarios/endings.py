@@ -23,8 +23,6 @@ ROUNDS = 2
 """After so many rounds of looking whoever has something to tell has told it."""
 LOOKED_AT = 10.0
 """Seconds after which it is looked again at what owners have done, before further servers are asked for."""
-ON_ITS_WAY = 0.1
-"""Seconds from our last look at a server to a call for it, at the most: what its owner does meanwhile nobody sees."""
 _FORGOTTEN = "left behind by Nova"
 """The ledger's word for a guest that Nova has started and forgotten: nobody who asks Nova can know of it."""
 
@@ -64,10 +62,6 @@ def _of_stopped(stage: Stage, server: Server) -> Iterator[str]:
     records = stage.world.migrations_of.get(server.id, ())
     # Its owner stopped it as Nova was being asked for it, on a host where no stop is done.
     if stopped is not None and any(0 <= each.created_at - stopped < LOOKED_AT for each in records):
-        return
-    # Its stop came between our last look and our call: both were accepted, the reboot as the second.
-    reboots = [each.started_at for each in server.actions if each.name == "reboot"]
-    if stopped is not None and any(0 <= at - stopped < ON_ITS_WAY for at in reboots):
         return
     for run in stage.world.ledger.runs:
         running = run.server_id == server.id and run.ended_at is None and _FORGOTTEN not in run.why_started
